@@ -1,0 +1,37 @@
+"""TransE: a relation is a translation, h + r ≈ t; score(h, r, t) = −‖h + r − t‖₂.
+
+Bordes et al. 2013, "Translating Embeddings for Modeling Multi-relational Data"; the norm is not
+squared, which plateaus earlier.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from kgfeatures.embedding.base import ScoreFunction
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TransE(ScoreFunction):
+    """Scores a triple by how far the head, moved by the relation, is from the tail."""
+
+    scorer: ClassVar[str] = "transe_l2"
+    operator: ClassVar[str] = "<->"
+
+    def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
+        """Return h + r, (n, dim)."""
+        return anchor + relation
+
+    def logits(self, queries: Tensor, candidates: Tensor) -> Tensor:
+        """Return −‖q − c‖₂ for all pairs, (n, m), by ‖q‖² + ‖c‖² − 2 q·c."""
+        squared = torch.addmm(candidates.square().sum(1), queries, candidates.T, alpha=-2)
+        squared += queries.square().sum(1, keepdim=True)
+        return squared.clamp_(min=0).sqrt_().neg_()
+
+    def score(self, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
+        """Return −‖h + r − t‖₂ of each triple, (n,)."""
+        return -torch.linalg.vector_norm(self.query(head, relation) - tail, dim=-1)
