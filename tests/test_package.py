@@ -32,13 +32,10 @@ def test_import_loads_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", packages())
-def test_public_names_are_sorted_exist_and_are_documented(module: str) -> None:
-    names = getattr(importlib.import_module(module), "__all__", [])
+def test_public_names_exist_and_are_documented(module: str) -> None:
     imported = importlib.import_module(module)
-    assert names == sorted(names)
-    for name in names:
-        value = getattr(imported, name)
-        assert value.__doc__, f"{module}.{name} has no docstring"
+    silent = [n for n in getattr(imported, "__all__", []) if not getattr(imported, n).__doc__]
+    assert silent == []
 
 
 def test_version_is_the_metadatas() -> None:
