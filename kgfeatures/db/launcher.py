@@ -7,6 +7,7 @@ at `stop`. Ready means that a connection works; recovery after a crash is waited
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -15,16 +16,23 @@ from urllib.parse import quote
 
 from psycopg import pq
 
-from kgfeatures.db.embedded import bootstrap, process
+from kgfeatures.db.embedded import bootstrap, passwords, process
 from kgfeatures.db.embedded import files as server_files
 from kgfeatures.db.embedded.account import server_account
-from kgfeatures.db.embedded.home import Network, free_port, home_at, make_home
+from kgfeatures.db.embedded.home import (
+    Network,
+    free_port,
+    home_at,
+    make_home,
+    port_is_free,
+)
 from kgfeatures.db.embedded.settings import CONFIGURATION, configuration, memory_bytes
+from kgfeatures.db.failures import parse_dsn
 from kgfeatures.db.sources import read, sql_folder
 from kgfeatures.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from kgfeatures.db.embedded.account import Account
@@ -68,13 +76,13 @@ def ensure_running(home: Path, note: Callable[[str], None] = silent) -> str:
     """
     require_unix()
     place = home_at(home)
-    if not answers(place):
-        with server_errors(place):
+    with server_errors(place):
+        if not answers(place):
             account = server_account()
             make_home(place, account)
             with place.launcher_lock(note):
                 bring_up(place, account, note)
-    return url(place, bootstrap.OWNER)
+        return url(place, bootstrap.OWNER)
 
 
 def stop(home: Path, note: Callable[[str], None] = silent) -> bool:
@@ -86,36 +94,33 @@ def stop(home: Path, note: Callable[[str], None] = silent) -> bool:
     """
     require_unix()
     place = home_at(home)
-    if not place.data.is_dir():
-        return False
-    with server_errors(place), place.launcher_lock(note):
-        pid = process.postmaster_pid(place)
-        if pid is None:
+    with server_errors(place):
+        if not place.data.is_dir():
             return False
-        process.end(place, pid, note)
-        return True
+        with place.launcher_lock(note):
+            return take_down(place, note)
 
 
 def status(home: Path) -> ServerStatus:
-    """Return what is known about the server at `home`; starts and changes nothing."""
+    """Return what is known about the server at `home`; starts and changes nothing.
+
+    Raises
+    ------
+    ServerError : the home belongs to another user.
+    """
     require_unix()
     place = home_at(home)
-    network = place.network()
-    pid = process.postmaster_pid(place)
-    if not place.data.is_dir():
-        state = "absent"
-    elif pid is None:
-        state = "stopped"
-    else:
-        state = "running" if process.answers(place) == pq.Ping.OK else "starting"
-    return ServerStatus(
-        state=state,
-        home=place.path,
-        pid=pid,
-        port=None if network is None else network.port,
-        tcp=network is not None and network.tcp,
-        socket_directory=place.socket_directory,
-    )
+    with server_errors(place):
+        network = place.network()
+        pid = process.postmaster_pid(place)
+        return ServerStatus(
+            state=state_of(place, pid),
+            home=place.path,
+            pid=pid,
+            port=None if network is None else network.port,
+            tcp=network is not None and network.tcp,
+            socket_directory=place.socket_directory,
+        )
 
 
 def dsn(home: Path) -> str:
@@ -126,6 +131,39 @@ def dsn(home: Path) -> str:
 def reader_dsn(home: Path) -> str:
     """Return the read-only login's connection URL over the socket, without starting anything."""
     return url(home_at(home), bootstrap.READER)
+
+
+def tcp_dsn(home: Path, note: Callable[[str], None] = silent, *, reader: bool = False) -> str:
+    """Return a connection URL over TCP with its password; the server listens on 127.0.0.1 then.
+
+    The first call restarts the server, which ends its sessions.
+
+    Raises
+    ------
+    ServerError : as `ensure_running`.
+    """
+    ensure_running(home, note)
+    place = home_at(home)
+    with server_errors(place), place.launcher_lock(note):
+        network = place.network()
+        if network is None or not network.tcp:
+            listen_on_tcp(place, network, note)
+        passwords.make_passwords(place)
+    user = bootstrap.READER if reader else bootstrap.OWNER
+    network = place.network()
+    port = "" if network is None else network.port
+    word = passwords.password_of(place, user)
+    return f"postgresql://{user}:{word}@{passwords.HOST}:{port}/{bootstrap.DATABASE}"
+
+
+def is_own(home: Path, named: str) -> bool:
+    """Return whether a DSN is the owner's socket of the server at `home`.
+
+    `kgfeatures db env` exports that DSN; whoever uses it still wants the server started.
+    """
+    parts = parse_dsn(named)
+    here = str(home_at(home).socket_directory)
+    return parts.get("host") == here and parts.get("user") == bootstrap.OWNER
 
 
 def bring_up(place: Home, account: Account, note: Callable[[str], None]) -> None:
@@ -139,30 +177,78 @@ def bring_up(place: Home, account: Account, note: Callable[[str], None]) -> None
         note("creating the database")
         bootstrap.make_cluster(place, account, files)
     bootstrap.require_major(place)
-    offset = place.log.stat().st_size if place.log.exists() else 0
-    if process.postmaster_pid(place) is None:
-        offset = start_process(place, account, files)
-    process.wait_until_ready(place, offset, note)
+    place.log.touch(mode=0o600)
+    offset = place.log.stat().st_size
+    # One that lives may be recovering or, ended by somebody else, on its way out.
+    lives = process.postmaster_pid(place) is not None
+    if not (lives and process.becomes_ready(place, offset, note)):
+        offset = start_process(place, account, files, note)
+        if not process.becomes_ready(place, offset, note):
+            raise ServerError(f"PostgreSQL did not start: {process.last_words(place, offset)}")
     if not is_set_up(place):
         folder = sql_folder()
         bootstrap.make_database(place, read(folder / "administrator.sql", folder).text)
-        bootstrap.write_for_server(place.marker, set_up_by(), account)
+        account.write(place.marker, set_up_by())
 
 
-def start_process(place: Home, account: Account, files: ServerFiles) -> int:
+def start_process(
+    place: Home, account: Account, files: ServerFiles, note: Callable[[str], None]
+) -> int:
     """Write the configuration, start the server and return where its words begin in the log."""
     network = place.network() or Network(free_port(), tcp=False)
-    text = configuration(
-        place.socket_directory, network, memory_bytes(), os.cpu_count() or 1
-    )
-    bootstrap.write_for_server(place.data / CONFIGURATION, text, account)
-    if place.log.exists() and place.log.stat().st_size > LOG_BYTES:
+    if network.tcp and not port_is_free(network.port):
+        raise ServerError(
+            f"port {network.port} of 127.0.0.1, on which this database listens, is taken by "
+            f"another program; end that program, or delete {place.path / 'server.json'} to go "
+            "without TCP until the next kgfeatures db url --tcp"
+        )
+    text = configuration(place.socket_directory, network, memory_bytes(), os.cpu_count() or 1)
+    account.write(place.data / CONFIGURATION, text)
+    if place.log.stat().st_size > LOG_BYTES:
         place.log.replace(place.log.with_suffix(".log.1"))
-    place.log.touch(mode=0o600)
-    process.forget_stale_pid(place)
+        place.log.touch(mode=0o600)
+    process.end_survivors(place, note)
+    process.forget_stale_pid(place, account)
     offset = place.log.stat().st_size
     process.launch(place, account, files)
     return offset
+
+
+def take_down(place: Home, note: Callable[[str], None]) -> bool:
+    """Stop the server and what is left of it; call with the launcher's lock."""
+    pid = process.postmaster_pid(place)
+    if pid is not None:
+        process.end(place, pid, note)
+        return True
+    if not place.server_lives():
+        return False
+    process.end_survivors(place, note)
+    if place.server_lives():
+        raise ServerError(
+            f"the server on {place.data} runs where this process cannot reach it, perhaps in "
+            "another container: stop it there"
+        )
+    return True
+
+
+def listen_on_tcp(place: Home, network: Network | None, note: Callable[[str], None]) -> None:
+    """Restart the server so that it listens on 127.0.0.1; call with the launcher's lock."""
+    keep = network is not None and port_is_free(network.port)
+    port = network.port if network is not None and keep else free_port()
+    note(f"restarting PostgreSQL to listen on 127.0.0.1:{port}")
+    take_down(place, note)
+    place.keep_network(Network(port, tcp=True))
+    bring_up(place, server_account(), note)
+
+
+def state_of(place: Home, pid: int | None) -> str:
+    """Return the word for what the server does now; see ServerStatus."""
+    if not place.data.is_dir():
+        return "absent"
+    answer = process.answers(place)
+    if answer == pq.Ping.OK:
+        return "running"
+    return "stopped" if pid is None else "starting"
 
 
 def files_for(place: Home, account: Account) -> ServerFiles:
@@ -199,14 +285,22 @@ def url(place: Home, user: str) -> str:
 
 
 @contextlib.contextmanager
-def server_errors(place: Home) -> Iterator[None]:
+def server_errors(place: Home) -> Generator[None]:
     """Say what an operating-system error means for the server."""
     try:
         yield
+    except PermissionError as exc:
+        raise ServerError(
+            f"the database in {place.path} belongs to another user ({exc}); set KGFEATURES_HOME "
+            "to a directory of your own, or ask its owner for `kgfeatures db url --tcp` and set "
+            "KGFEATURES_DSN to it"
+        ) from exc
     except OSError as exc:
         free = free_bytes(place.path) >> 20
+        hint = "; free some disk space and start again" if exc.errno == errno.ENOSPC else ""
         raise ServerError(
-            f"the database in {place.path} cannot be used: {exc} ({free} MB of disk are free)"
+            f"the database in {place.path} cannot be used: {exc}, {free} MB of its disk are free"
+            f"{hint}"
         ) from exc
 
 

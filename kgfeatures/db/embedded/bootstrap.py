@@ -9,14 +9,11 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from kgfeatures.db.embedded import files as server_files
-from kgfeatures.db.embedded.home import write_whole
 from kgfeatures.db.embedded.process import clean_environment
 from kgfeatures.db.embedded.settings import HBA_CONF, POSTGRESQL_CONF, ident_conf
 from kgfeatures.errors import ServerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kgfeatures.db.embedded.account import Account
     from kgfeatures.db.embedded.files import ServerFiles
     from kgfeatures.db.embedded.home import Home
@@ -61,14 +58,8 @@ def make_cluster(home: Home, account: Account, files: ServerFiles) -> None:
         "pg_ident.conf": ident_conf(users),
     }
     for name, text in texts.items():
-        write_for_server(partial / name, text, account)
+        account.write(partial / name, text)
     partial.rename(home.data)
-
-
-def write_for_server(path: Path, text: str, account: Account) -> None:
-    """Write a file in the data directory that the server's user owns and alone may read."""
-    write_whole(path, text, mode=0o600)
-    account.own(path)
 
 
 def require_major(home: Home) -> None:

@@ -20,16 +20,16 @@ import hashlib
 import json
 import os
 import socket
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from kgfeatures.db.embedded.whole import write_whole
 from kgfeatures.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from kgfeatures.db.embedded.account import Account
 
@@ -75,7 +75,8 @@ class Home:
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES:
             return inside
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        return Path("/tmp") / f"kgfeatures-{digest}"
+        # Not $TMPDIR: every process must find the same place. Its owner and mode are checked.
+        return Path("/tmp") / f"kgfeatures-{digest}"  # noqa: S108
 
     def network(self) -> Network | None:
         """Return how the server is reached, None before the first start."""
@@ -92,10 +93,10 @@ class Home:
 
     def keep_network(self, network: Network) -> None:
         """Store how the server is reached."""
-        write_whole(self.path / "server.json", json.dumps(asdict(network)) + "\n")
+        write_whole(self.path / "server.json", json.dumps(asdict(network)) + "\n", mode=0o644)
 
     @contextlib.contextmanager
-    def launcher_lock(self, note: Callable[[str], None]) -> Iterator[None]:
+    def launcher_lock(self, note: Callable[[str], None]) -> Generator[None]:
         """Hold the right to start, stop or change the server; wait for whoever holds it."""
         with (self.path / "launcher.lock").open("a") as file:
             if not try_lock(file.fileno()):
@@ -104,7 +105,7 @@ class Home:
             yield
 
     @contextlib.contextmanager
-    def server_lock(self) -> Iterator[int | None]:
+    def server_lock(self) -> Generator[int | None]:
         """Give the descriptor for a new server to inherit, or None while an old one lives."""
         with (self.path / "server.lock").open("a") as file:
             yield file.fileno() if try_lock(file.fileno()) else None
@@ -153,7 +154,7 @@ def make_socket_directory(folder: Path, account: Account) -> None:
         if found.st_uid not in {account.uid, os.geteuid()} or found.st_mode & 0o077:
             raise ServerError(
                 f"the socket directory {folder} belongs to another user or is open to others; "
-                f"remove it or set KGFEATURES_HOME to a shorter path"
+                "remove it or set KGFEATURES_HOME to a shorter path"
             ) from None
 
 
@@ -187,15 +188,3 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

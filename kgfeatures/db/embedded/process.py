@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from kgfeatures.db.embedded.home import write_whole
 from kgfeatures.errors import ServerError
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ NOTE_EVERY_SECONDS = 2.0
 STOP_SECONDS = 120.0
 # How long a server that says "ready" may stay unreachable before its socket must be gone.
 DEAF_SECONDS = 10.0
+# How long a session may outlive its server before it is told to end, and then made to.
+GRACE_SECONDS = 5.0
 START = 'exec "$@" &'
 
 
@@ -61,7 +62,7 @@ def is_postgres_on(pid: int, data: Path) -> bool:
         return command_of(pid).startswith("postgres") and str(data) in command_of(pid)
     try:
         state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        program = Path(os.readlink(entry / "exe")).name.removesuffix(" (deleted)")
+        program = (entry / "exe").readlink().name.removesuffix(" (deleted)")
         # The server changes into its data directory and stays there.
         return state != "Z" and program == "postgres" and (entry / "cwd").samefile(data)
     except OSError:
@@ -70,7 +71,8 @@ def is_postgres_on(pid: int, data: Path) -> bool:
 
 def command_of(pid: int) -> str:
     """Return the command line of a process where there is no /proc, by its program's name."""
-    done = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], text=True, capture_output=True)
+    command = ["/bin/ps", "-o", "command=", "-p", str(pid)]
+    done = subprocess.run(command, check=False, text=True, capture_output=True)  # noqa: S603
     program, _, rest = done.stdout.strip().partition(" ")
     return f"{Path(program).name} {rest}"
 
@@ -83,7 +85,7 @@ def answers(home: Home) -> pq.Ping:
     target = make_conninfo(
         host=str(home.socket_directory), port=network.port, dbname="postgres", connect_timeout=5
     )
-    return pq.PGconn.ping(target.encode())
+    return pq.Ping(pq.PGconn.ping(target.encode()))
 
 
 def launch(home: Home, account: Account, files: ServerFiles) -> None:
@@ -93,18 +95,16 @@ def launch(home: Home, account: Account, files: ServerFiles) -> None:
     ------
     ServerError : processes of an earlier server are still alive.
     """
-    switch = {"user": account.uid, "group": account.gid} if account.switched else {}
-    command = [str(files.program("postgres")), "-D", str(home.data)]
     with home.server_lock() as lock, home.log.open("ab") as log:
         if lock is None:
             raise ServerError(
-                f"processes of an earlier server still run on {home.data}; wait for them to end, "
-                "or end them, and start again"
+                f"processes of an earlier server still run on {home.data}, perhaps in another "
+                "container; end them and start again"
             )
         # The shell leaves at once: the server belongs to nobody, is never our zombie, and a
         # Ctrl-C in this terminal does not reach its session.
-        subprocess.run(
-            ["/bin/sh", "-c", START, "sh", *command],
+        subprocess.run(  # noqa: S603  the wheel's own program
+            ["/bin/sh", "-c", START, "sh", str(files.program("postgres")), "-D", str(home.data)],
             env=clean_environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -113,18 +113,43 @@ def launch(home: Home, account: Account, files: ServerFiles) -> None:
             start_new_session=True,
             pass_fds=(lock,),
             check=True,
-            **switch,
-            **({"extra_groups": []} if account.switched else {}),
+            user=account.uid if account.switched else None,
+            group=account.gid if account.switched else None,
+            extra_groups=[] if account.switched else None,
         )
 
 
 def clean_environment() -> dict[str, str]:
     """Return an environment in which no PG* variable of the caller can mislead a program."""
-    kept = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}
-    return kept
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def forget_stale_pid(home: Home) -> None:
+def end_survivors(home: Home, note: Callable[[str], None]) -> None:
+    """Wait for sessions that outlived their killed server; end those that do not leave.
+
+    A busy session notices the death of its server only when its statement ends. No new server
+    may start on the same files until then.
+    """
+    started = time.monotonic()
+    signals = {GRACE_SECONDS: signal.SIGQUIT, 2 * GRACE_SECONDS: signal.SIGKILL}
+    while home.server_lives() and time.monotonic() - started < 3 * GRACE_SECONDS:
+        time.sleep(POLL_SECONDS)
+        due = [after for after in signals if time.monotonic() - started > after]
+        for after in due:
+            note("ending sessions that outlived the server")
+            for pid in processes_on(home.data):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signals[after])
+            del signals[after]
+
+
+def processes_on(data: Path) -> list[int]:
+    """Return the living postgres processes on this data directory (Linux; elsewhere none)."""
+    numbers = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+    return [pid for pid in numbers if is_postgres_on(pid, data)]
+
+
+def forget_stale_pid(home: Home, account: Account) -> None:
     """Make a postmaster.pid that names a foreign process harmless.
 
     Call with the launcher's lock, when no server lives. The file is kept with a number that
@@ -133,22 +158,23 @@ def forget_stale_pid(home: Home) -> None:
     path = home.data / "postmaster.pid"
     lines = postmaster_lines(home)
     if lines:
-        stat = path.stat()
-        write_whole(path, "\n".join([str(NOBODY), *lines[1:], ""]), mode=0o600)
-        if os.geteuid() == 0:
-            os.chown(path, stat.st_uid, stat.st_gid)
-    elif path.exists():
-        path.unlink()  # empty: the disk was full when the server wrote it
+        account.write(path, "\n".join([str(NOBODY), *lines[1:], ""]))
+    else:
+        path.unlink(missing_ok=True)  # empty: the disk was full when the server wrote it
     for lock in home.socket_directory.glob(".s.PGSQL.*"):
         lock.unlink(missing_ok=True)
 
 
-def wait_until_ready(home: Home, log_offset: int, note: Callable[[str], None]) -> None:
+def becomes_ready(home: Home, log_offset: int, note: Callable[[str], None]) -> bool:
     """Wait until the server takes connections, however long its recovery lasts.
+
+    Returns
+    -------
+    ready : False when the server ended instead.
 
     Raises
     ------
-    ServerError : the server ended, with its own last words; or it lives and its socket is gone.
+    ServerError : the server lives and its socket is gone.
     """
     started = time.monotonic()
     noted = deaf_since = started
@@ -156,19 +182,19 @@ def wait_until_ready(home: Home, log_offset: int, note: Callable[[str], None]) -
         now = time.monotonic()
         # A server that was started by hand does not hold the lock but has a process number.
         if not home.server_lives() and postmaster_pid(home) is None:
-            raise ServerError(f"PostgreSQL did not start: {last_words(home, log_offset)}")
+            return False
         if answer == pq.Ping.REJECT or not says_ready(home):
             deaf_since = now
         elif now - deaf_since > DEAF_SECONDS:
             raise ServerError(
-                f"PostgreSQL runs (process {postmaster_pid(home)}) but its socket in "
-                f"{home.socket_directory} is gone; restart it: kgfeatures db stop && "
-                "kgfeatures db start"
+                f"PostgreSQL runs (process {postmaster_pid(home)}) but does not answer at "
+                f"{home.socket_directory}; restart it: kgfeatures db stop && kgfeatures db start"
             )
         if now - noted > NOTE_EVERY_SECONDS:
             note(f"PostgreSQL is starting, {now - started:.0f} s: {activity(home, log_offset)}")
             noted = now
         time.sleep(POLL_SECONDS)
+    return True
 
 
 def says_ready(home: Home) -> bool:
@@ -180,18 +206,21 @@ def says_ready(home: Home) -> bool:
 def last_words(home: Home, offset: int) -> str:
     """Return the line of the log, from a byte on, that says why the server ended."""
     lines = log_lines(home, offset)
-    grave = [line for line in lines if any(f"{word}:  " in line for word in ("FATAL", "PANIC"))]
     full = [line for line in lines if "No space left on device" in line]
-    words = (full or grave or lines or ["it wrote nothing"])[-1]
-    message = words.partition(":  ")[2] or words
+    grave = [line for line in lines if "FATAL:  " in line or "PANIC:  " in line]
+    words = message_of((full or grave or lines or ["it wrote nothing"])[-1])
     hint = "; free some disk space and start again" if full else ""
-    return f"{message}{hint} (log: {home.log})"
+    return f"{words}{hint} (log: {home.log})"
 
 
 def activity(home: Home, offset: int) -> str:
     """Return what the server is doing now: the last line of its log, from a byte on."""
-    lines = log_lines(home, offset) or ["waiting"]
-    return lines[-1].partition(":  ")[2] or lines[-1]
+    return message_of((log_lines(home, offset) or ["waiting"])[-1])
+
+
+def message_of(line: str) -> str:
+    """Return a log line without time, process and severity."""
+    return line.partition(":  ")[2] or line
 
 
 def log_lines(home: Home, offset: int) -> list[str]:
