@@ -37,7 +37,7 @@ lint: $(STAMP)  ## formatting, style, types, layers, SQL
 bench: $(STAMP)  ## every benchmark; each prints one JSON object as its last line
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-clean:  ## remove the environment, caches and builds; data in $$KGFEATURES_HOME stays
+clean:  ## remove the environment, caches and builds; the data in its home folder stays
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
