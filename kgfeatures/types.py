@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,3 +41,32 @@ def entity_ids(entity_type: str, keys: Iterable[str]) -> IntArray:
 def relation_id(name: str) -> int:
     """Return the content-addressed id of a relation; the twin of SQL's kg.relation_id."""
     return entity_id("relation", name)
+
+
+class Progress(Protocol):
+    """How work tells how far it is: a bar in a terminal, a widget, a row of ops.run."""
+
+    def start(self, label: str, total: int | None = None) -> None:
+        """Begin a stage called `label`; `total` steps long, None when nobody knows."""
+        ...
+
+    def advance(self, n: int = 1) -> None:
+        """Say that `n` more steps of the stage are done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say one sentence worth keeping."""
+        ...
+
+
+class NoProgress:
+    """Progress that nobody watches."""
+
+    def start(self, label: str, total: int | None = None) -> None:
+        """Forget the stage."""
+
+    def advance(self, n: int = 1) -> None:
+        """Forget the steps."""
+
+    def note(self, text: str) -> None:
+        """Forget the sentence."""

@@ -1,0 +1,259 @@
+"""Run a step once: skip it when nothing changed, keep all or nothing, write down what happened.
+
+A step is up to date when an earlier finished run had the same params, the same code version and
+the same content of every input, and its outputs still hold what that run left. Its rows are made
+in one transaction; the book (ops.run) is written over a second connection, so that a failed run
+leaves its record and no rows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from psycopg.types.json import Jsonb
+
+from kgfeatures.db import queries
+from kgfeatures.errors import BusyError, DatabaseError
+from kgfeatures.types import NoProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from kgfeatures.db.connection import Database
+    from kgfeatures.types import Progress
+
+    Work = Callable[[Connection[TupleRow], Progress], dict[str, int]]
+    Hashes = dict[str, str | None]
+
+PROGRESS_SECONDS = 1.0
+ERROR_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Step:
+    """A verb of the pipeline.
+
+    Parameters
+    ----------
+    name : "ingest", "embed graph" …; one lock and one line of runs per name.
+    version : of the step's code; another one makes it run again.
+    inputs : the tables and views it reads, "schema.table".
+    outputs : the tables it alone writes; a table that two steps write belongs to neither.
+    """
+
+    name: str
+    version: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of a step: rows by table, wall-clock seconds, and whether it was skipped.
+
+    The rows of a skipped step are those of the run that still stands.
+    """
+
+    step: str
+    rows: dict[str, int]
+    seconds: float
+    skipped: bool
+
+
+@dataclass
+class _Attempt:
+    """One line of ops.run, written over its own connection; none before `begin`."""
+
+    book: Connection[TupleRow]
+    step: Step
+    params: Mapping[str, object]
+    run_id: int | None = None
+    began: float = field(default_factory=time.perf_counter)
+    cpu_began: float = field(default_factory=time.process_time)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def standing(self, conn: Connection[TupleRow], inputs: Hashes) -> dict[str, int] | None:
+        """Return the rows of the run whose result still stands, None when there is none."""
+        found = queries.fetch(
+            conn,
+            "runs.last_finished",
+            step=self.step.name,
+            code_version=self.step.version,
+            params=Jsonb(self.params),
+        )
+        if not found or found[0]["inputs"] != inputs:
+            return None
+        outputs: Hashes = found[0]["outputs"]
+        return found[0]["row_counts"] if hashes(conn, outputs) == outputs else None
+
+    def begin(self, inputs: Hashes) -> None:
+        self.run_id = queries.scalar(
+            self.book,
+            "runs.begin",
+            step=self.step.name,
+            code_version=self.step.version,
+            params=Jsonb(self.params),
+            inputs=Jsonb(inputs),
+            process_id=os.getpid(),
+        )
+
+    def report(self, state: Mapping[str, object]) -> None:
+        queries.execute(self.book, "runs.progress", run_id=self.run_id, progress=Jsonb(state))
+
+    def fail(self, error: BaseException) -> None:
+        """Write down why; the error that is on its way matters more than a lost book."""
+        if self.run_id is not None:
+            cancelled = isinstance(error, KeyboardInterrupt | SystemExit)
+            words = f"{type(error).__name__}: {error}".rstrip(": ")
+            with suppress(DatabaseError):
+                self.end("cancelled" if cancelled else "failed", error=words[:ERROR_LENGTH])
+
+    def end(
+        self,
+        status: str,
+        rows: Mapping[str, int] | None = None,
+        outputs: Hashes | None = None,
+        error: str | None = None,
+    ) -> None:
+        queries.execute(
+            self.book,
+            "runs.end",
+            run_id=self.run_id,
+            status=status,
+            error=error,
+            outputs=Jsonb(outputs or {}),
+            row_counts=Jsonb(rows or {}),
+            seconds=self.seconds,
+            cpu_seconds=time.process_time() - self.cpu_began,
+        )
+
+
+class BookedProgress:
+    """Passes progress on, and writes it into the run's line at most once a second."""
+
+    def __init__(self, report: Callable[[Mapping[str, object]], None], inner: Progress) -> None:
+        self._report = report
+        self._inner = inner
+        self._written = -PROGRESS_SECONDS
+        self._label = ""
+        self._done = 0
+        self._total: int | None = None
+        self._note: str | None = None
+
+    def start(self, label: str, total: int | None = None) -> None:
+        """Begin a stage."""
+        self._inner.start(label, total)
+        self._label, self._done, self._total = label, 0, total
+        self._write()
+
+    def advance(self, n: int = 1) -> None:
+        """Count steps of the stage."""
+        self._inner.advance(n)
+        self._done += n
+        self._write()
+
+    def note(self, text: str) -> None:
+        """Keep a sentence."""
+        self._inner.note(text)
+        self._note = text
+        self._write()
+
+    def _write(self) -> None:
+        now = time.monotonic()
+        if now - self._written >= PROGRESS_SECONDS:
+            self._written = now
+            state = {"label": self._label, "done": self._done, "total": self._total}
+            self._report(state | {"note": self._note} if self._note else state)
+
+
+def run_step(
+    db: Database,
+    step: Step,
+    params: Mapping[str, object],
+    work: Work,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
+) -> StepResult:
+    """Do `work` in one transaction, unless an earlier run already left exactly its result.
+
+    Parameters
+    ----------
+    db : the shop's database; two of its connections are used.
+    step : its name, version, inputs and outputs.
+    params : what the result depends on beside the inputs; anything that JSON can hold.
+    work : gets a connection in a transaction and the progress to report to; returns rows by
+        table. Tables named there ("emb.m_1234") count as outputs too. It sees one snapshot of
+        the database; what it raises rolls everything back and is raised again.
+    progress : told how far it is.
+    force : run even when nothing changed.
+
+    Raises
+    ------
+    BusyError : another process is running this step.
+    DatabaseError : PostgreSQL refused.
+    """
+    with _book(db, step) as book:
+        attempt = _Attempt(book, step, params)
+        try:
+            with db.transaction(snapshot=True) as conn:
+                inputs = hashes(conn, step.inputs)
+                standing = None if force else attempt.standing(conn, inputs)
+                if standing is not None:
+                    return StepResult(step.name, standing, attempt.seconds, skipped=True)
+                attempt.begin(inputs)
+                rows = work(conn, BookedProgress(attempt.report, progress or NoProgress()))
+                tables = [name for name in rows if "." in name]
+                outputs = hashes(conn, dict.fromkeys([*step.outputs, *tables]))
+        except BaseException as error:
+            attempt.fail(error)
+            raise
+        attempt.end("finished", rows, outputs)
+        return StepResult(step.name, rows, attempt.seconds, skipped=False)
+
+
+def hashes(conn: Connection[TupleRow], tables: Iterable[str]) -> Hashes:
+    """Return the content hash of each table; None where there is no such table."""
+    rows = queries.fetch(conn, "runs.hashes", names=list(tables))
+    return {row["name"]: row["content_hash"] for row in rows}
+
+
+@contextmanager
+def _book(db: Database, step: Step) -> Generator[Connection[TupleRow]]:
+    """Lend an autocommitting connection that holds the step's lock.
+
+    Raises
+    ------
+    BusyError : somebody else holds it.
+    """
+    with db.session() as book:
+        if not queries.scalar(book, "runs.try_lock", step=step.name):
+            raise BusyError(_who_runs(book, step))
+        try:
+            # Whoever wrote 'running' held this lock, and does not any more.
+            queries.execute(book, "runs.bury_crashed", step=step.name)
+            yield book
+        finally:
+            with suppress(DatabaseError):
+                queries.execute(book, "runs.unlock", step=step.name)
+
+
+def _who_runs(book: Connection[TupleRow], step: Step) -> str:
+    running = queries.fetch(book, "runs.running", step=step.name)
+    if not running:
+        return f"step {step.name!r} is being run by another process; wait for it to end"
+    run = running[0]
+    return (
+        f"step {step.name!r} is already running: run {run['run_id']} of process "
+        f"{run['process_id']}, since {run['started_at']:%Y-%m-%d %H:%M:%S} UTC; wait for it to end"
+    )
