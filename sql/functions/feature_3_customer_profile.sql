@@ -1,0 +1,240 @@
+-- The behaviour of customers as known at given moments.
+
+create or replace function feature.customer_profile_at(cutoffs timestamptz[])
+returns setof feature.customer_profile
+language sql stable
+set search_path = pg_catalog
+set timezone = 'UTC'
+as $$
+    with moment as (
+        select distinct unnest(cutoffs) as cutoff
+    ),
+
+    -- One row per customer, basket, event and moment. An order is a basket; without basket ids,
+    -- what a customer bought at one moment. Sums are numeric: exact, whatever the row order.
+    line as (
+        select
+            customer_id,
+            coalesce(basket_id, occurred_at::text) as basket,
+            event,
+            occurred_at,
+            count(*) as interactions,
+            count(distinct product_id) as products,
+            sum(abs(coalesce(quantity, 1))::numeric) as units,
+            sum(amount::numeric) as amount
+        from raw.interaction
+        group by customer_id, basket, event, occurred_at
+    ),
+
+    -- One row per customer and cut-off after its first interaction: everything but counts of orders.
+    volume as (
+        select
+            line.customer_id,
+            moment.cutoff,
+            extract(day from moment.cutoff - min(line.occurred_at))::int as tenure_days,
+            coalesce(sum(line.interactions) filter (where recent_30d), 0) as interactions_30d,
+            sum(amount) filter (where event = 'purchase' and recent_30d) as spend_30d,
+            sum(amount) filter (where event = 'purchase' and recent_90d) as spend_90d,
+            sum(amount) filter (where event = 'purchase' and recent_365d) as spend_365d,
+            sum(amount) filter (where event = 'purchase') as spend_total,
+            sum(units) filter (where event = 'purchase' and recent_30d) as units_30d,
+            sum(units) filter (where event = 'purchase' and recent_90d) as units_90d,
+            sum(units) filter (where event = 'purchase' and recent_365d) as units_365d,
+            sum(units) filter (where event = 'purchase') as units_total,
+            sum(products) filter (where event = 'purchase' and recent_365d) as basket_products_365d,
+            sum(units) filter (where event = 'return' and recent_365d) as returned_units_365d
+        from line
+        inner join moment on line.occurred_at < moment.cutoff
+        cross join lateral (
+            select
+                line.occurred_at >= moment.cutoff - interval '30 days' as recent_30d,
+                line.occurred_at >= moment.cutoff - interval '90 days' as recent_90d,
+                line.occurred_at >= moment.cutoff - interval '365 days' as recent_365d
+        ) as windows
+        group by line.customer_id, moment.cutoff
+    ),
+
+    -- One row per basket bought or brought back; when it began is known from its first line on.
+    basket as (
+        select
+            customer_id,
+            event,
+            min(occurred_at) as ordered_at
+        from line
+        where event in ('purchase', 'return')
+        group by customer_id, event, basket
+    ),
+
+    orders as (
+        select
+            basket.customer_id,
+            moment.cutoff,
+            extract(day from cutoff - max(ordered_at) filter (where event = 'purchase'))::int
+                as days_since_last_order,
+            count(*) filter (where event = 'purchase' and ordered_at >= cutoff - interval '30 days')
+                as orders_30d,
+            count(*) filter (where event = 'purchase' and ordered_at >= cutoff - interval '90 days')
+                as orders_90d,
+            count(*) filter (where event = 'purchase' and ordered_at >= cutoff - interval '365 days')
+                as orders_365d,
+            count(*) filter (where event = 'purchase') as orders_total,
+            count(*) filter (where event = 'return' and ordered_at >= cutoff - interval '90 days')
+                as returns_90d,
+            count(*) filter (where event = 'return' and ordered_at >= cutoff - interval '365 days')
+                as returns_365d
+        from basket
+        inner join moment on basket.ordered_at < moment.cutoff
+        group by basket.customer_id, moment.cutoff
+    ),
+
+    order_day as (
+        select
+            customer_id,
+            ordered_at::date as ordered_on,
+            min(ordered_at) as known_at
+        from basket
+        where event = 'purchase'
+        group by customer_id, ordered_at::date
+    ),
+
+    gap as (
+        select
+            customer_id,
+            known_at,
+            ordered_on - lag(ordered_on) over (partition by customer_id order by ordered_on) as days
+        from order_day
+    ),
+
+    rhythm as (
+        select
+            gap.customer_id,
+            moment.cutoff,
+            avg(gap.days)::float8 as days_mean,
+            percentile_cont(0.5) within group (order by gap.days) as days_median
+        from gap
+        inner join moment on gap.known_at < moment.cutoff
+        where gap.days is not null
+        group by gap.customer_id, moment.cutoff
+    ),
+
+    -- Each purchase of a product holds until the customer's next purchase of it, so that exactly
+    -- one row per product is valid at a cut-off: the latest.
+    latest as (
+        select
+            customer_id,
+            product_id,
+            occurred_at,
+            lead(occurred_at, 1, 'infinity') over (
+                partition by customer_id, product_id order by occurred_at
+            ) as next_at
+        from raw.interaction
+        where event = 'purchase'
+    ),
+
+    breadth as (
+        select
+            latest.customer_id,
+            moment.cutoff,
+            count(*) filter (where occurred_at >= cutoff - interval '90 days') as products_90d,
+            count(*) as products_365d
+        from latest
+        inner join moment
+            on
+                latest.occurred_at < moment.cutoff
+                and latest.next_at >= moment.cutoff
+                and latest.occurred_at >= moment.cutoff - interval '365 days'
+        group by latest.customer_id, moment.cutoff
+    ),
+
+    taste as (
+        select
+            customer_id,
+            cutoff,
+            relation,
+            value,
+            score,
+            row_number() over (
+                partition by customer_id, cutoff, relation
+                order by score desc, purchases desc, value collate "C"
+            ) as place,
+            row_number() over (
+                partition by customer_id, cutoff
+                order by score desc, purchases desc, relation collate "C", value collate "C"
+            ) as place_of_all
+        from feature.taste(cutoffs)
+    ),
+
+    favourite as (
+        select
+            customer_id,
+            cutoff,
+            max(value) filter (where place = 1 and relation = 'has_colour') as colour,
+            max(value) filter (where place = 1 and relation = 'has_material') as material,
+            max(value) filter (where place = 1 and relation = 'is_a') as object,
+            max(value) filter (where place = 1 and relation = 'has_theme') as theme,
+            array_agg(relation || '=' || value order by place_of_all)
+            filter (where place_of_all <= 5 and score > 0) as attributes
+        from taste
+        where place = 1 or place_of_all <= 5
+        group by customer_id, cutoff
+    ),
+
+    home as (
+        select
+            customer.key as customer_id,
+            moment.cutoff,
+            min(coalesce(tail.label, tail.key) collate "C") as country
+        from kg.triple
+        inner join kg.entity as customer on triple.head_id = customer.entity_id
+        inner join kg.entity as tail on triple.tail_id = tail.entity_id
+        inner join moment
+            on
+                greatest(triple.valid_from, triple.observed_at) <= moment.cutoff
+                and least(triple.valid_to, triple.retracted_at) > moment.cutoff
+        where
+            triple.relation_id = kg.relation_id('lives_in')
+            and customer.entity_type = 'customer'
+        group by customer.key, moment.cutoff
+    )
+
+    select
+        customer_id,
+        cutoff as event_timestamp,
+        cutoff as created_timestamp,
+        volume.tenure_days,
+        volume.interactions_30d::int,
+        orders.days_since_last_order,
+        coalesce(orders.orders_30d, 0)::int,
+        coalesce(orders.orders_90d, 0)::int,
+        coalesce(orders.orders_365d, 0)::int,
+        coalesce(orders.orders_total, 0)::int,
+        case when volume.units_30d is null then 0 else volume.spend_30d end::float8,
+        case when volume.units_90d is null then 0 else volume.spend_90d end::float8,
+        case when volume.units_365d is null then 0 else volume.spend_365d end::float8,
+        case when volume.units_total is null then 0 else volume.spend_total end::float8,
+        coalesce(volume.units_90d, 0)::float8,
+        coalesce(volume.units_365d, 0)::float8,
+        coalesce(breadth.products_90d, 0)::int,
+        coalesce(breadth.products_365d, 0)::int,
+        (volume.spend_365d / nullif(orders.orders_365d, 0))::float8 as basket_spend_mean_365d,
+        (volume.basket_products_365d / nullif(orders.orders_365d, 0))::float8,
+        rhythm.days_mean,
+        rhythm.days_median,
+        coalesce(orders.returns_90d, 0)::int,
+        coalesce(orders.returns_365d, 0)::int,
+        (coalesce(volume.returned_units_365d, 0) / nullif(volume.units_365d, 0))::float8,
+        home.country,
+        favourite.colour,
+        favourite.material,
+        favourite.object,
+        favourite.theme,
+        coalesce(favourite.attributes, '{}')
+    from volume
+    left join orders using (customer_id, cutoff)
+    left join rhythm using (customer_id, cutoff)
+    left join breadth using (customer_id, cutoff)
+    left join favourite using (customer_id, cutoff)
+    left join home using (customer_id, cutoff)
+$$;
+comment on function feature.customer_profile_at(timestamptz[]) is
+'The rows that feature.customer_profile has, or would have, at given moments: each computed from what occurred strictly before. Needs read access to raw.interaction.';
