@@ -1,0 +1,33 @@
+"""`kgfeatures check`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import typer
+
+from kgfeatures.config import settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Say what is wrong with the installation and what to do.",
+)
+
+
+@app.callback()
+def check() -> None:
+    """Say what is wrong with the installation and what to do."""
+
+
+@app.command()
+def db() -> None:
+    """Check versions, disk, roles and indexes of the database; exit with 1 when one fails."""
+    from kgfeatures.db import health  # noqa: PLC0415  `kgfeatures --help` does without
+    from kgfeatures.db.target import target  # noqa: PLC0415
+
+    found = health.findings(target(settings(), note=lambda text: typer.echo(text, err=True)))
+    for finding in found:
+        typer.echo(f"{finding.state:<5} {finding.name:<12} {finding.found}")
+        if finding.advice:
+            typer.echo(f"{'':<18} -> {finding.advice}")
+    if any(finding.state == "fail" for finding in found):
+        raise typer.Exit(1)
