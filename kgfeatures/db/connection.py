@@ -14,6 +14,7 @@ from kgfeatures.db import launcher, migrations, queries
 from kgfeatures.db.adapters import register
 from kgfeatures.db.failures import parse_dsn, translated
 from kgfeatures.db.pool import Pool
+from kgfeatures.db.target import is_embedded
 from kgfeatures.errors import KGFeaturesError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def connect(dsn: str | None = None) -> Database:
     """
     now = settings()
     named = dsn or now.dsn
-    if named is None:
+    # The DSN that `kgfeatures db env` exported means the embedded server too.
+    if named is None or (dsn is None and is_embedded(now)):
         migrations.migrate(launcher.ensure_running(now.home))
         return Database(lambda: launcher.ensure_running(now.home))
     parse_dsn(named)
