@@ -1,0 +1,230 @@
+"""Bulk transport both ways, by COPY BINARY: numpy, pandas and Arrow in, Arrow and numpy out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from psycopg import sql
+
+from kgfeatures.db import decode, queries
+from kgfeatures.db.binary import KINDS, SIGNATURE, TRAILER
+from kgfeatures.db.encode import pack, pieces
+from kgfeatures.db.failures import translated
+from kgfeatures.db.tabular import Place, columns_of, rows_of
+from kgfeatures.errors import DataError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import LiteralString
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from kgfeatures.db.binary import Kind
+    from kgfeatures.db.tabular import Columns
+    from kgfeatures.types import FloatArray
+
+# Rows are packed in chunks of about so many bytes: memory stays bounded, COPY stays busy.
+CHUNK_BYTES = 8 << 20
+FIRST_ROWS = 4096
+MOST_ROWS = 1 << 17
+NUMERIC_OID = 1700
+
+
+class _Target(NamedTuple):
+    """One column that is written to."""
+
+    name: str
+    kind: Kind
+    dim: int | None
+
+
+def copy_in(conn: Connection[TupleRow], table: str, columns: Columns) -> int:
+    """Append rows to a table and return how many.
+
+    Parameters
+    ----------
+    table : "schema.table".
+    columns : a frame, an Arrow table, or arrays by column name; (n, d) floats fill a column of
+        type vector or real[]. Columns of the table that are left out get their defaults.
+        Naive times are UTC; the first and last microsecond of the years 1 and 9999 become
+        -infinity and infinity.
+
+    Raises
+    ------
+    DataError : a value that its column cannot hold, an unknown column, columns of different
+        lengths; with row and value.
+    UnknownNameError : there is no such table.
+    DatabaseError : the database refuses the rows (a key twice, no such reference …).
+    """
+    given, n_rows = columns_of(table, columns)
+    targets = _targets(conn, table, list(given))
+    into = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, given))
+    )
+    with translated(f"copy into {table}"), conn.cursor() as cursor, cursor.copy(into) as copy:
+        copy.write(SIGNATURE)
+        for chunk in _chunks(table, given, targets, n_rows):
+            copy.write(chunk)
+        copy.write(TRAILER)
+    return n_rows
+
+
+def read_arrow(conn: Connection[TupleRow], name: str, /, **params: object) -> pa.Table:
+    """Return the rows of a named query as an Arrow table.
+
+    numeric arrives as float64, types without an Arrow twin (uuid, interval …) as text, vectors
+    as lists of float32; infinite times are the ends of the years 1 and 9999.
+
+    Raises
+    ------
+    UnknownNameError : there is no such query.
+    DataError : two columns of one name.
+    DatabaseError : the database refuses it.
+    """
+    with translated(name):
+        names, kinds, statement = _prepared(conn, name, params)
+        batches = [
+            decode.to_batch(messages, kinds, names)
+            for messages in _messages(conn, statement, params)
+        ]
+    fields = zip(names, (kind.arrow for kind in kinds), strict=True)
+    return pa.Table.from_batches(batches, pa.schema(list(fields))).combine_chunks()
+
+
+def read_vectors(
+    conn: Connection[TupleRow], name: str, /, **params: object
+) -> tuple[np.ndarray[Any, Any], FloatArray]:
+    """Return keys and vectors of a named query that gives two columns: a key and a vector.
+
+    Returns
+    -------
+    keys : (n,), int64 or object (text), in the query's order.
+    vectors : (n, dim) float32; (0, 0) when there are no rows.
+
+    Raises
+    ------
+    DataError : the query gives other columns, null vectors, or vectors of several widths.
+    """
+    with translated(name):
+        names, kinds, statement = _prepared(conn, name, params)
+        if len(kinds) != 2 or kinds[1].name != "vector":
+            listed = ", ".join(f"{n} {k.name}" for n, k in zip(names, kinds, strict=True))
+            raise DataError(f"query {name} gives ({listed}); it must give a key and a vector")
+        keys: list[np.ndarray[Any, Any]] = []
+        vectors: list[FloatArray] = []
+        for messages in _messages(conn, statement, params):
+            data, begins = decode.rows(messages)
+            spans = decode.columns(data, begins, 2)
+            keys.append(decode.array(spans[0], kinds[0]).to_numpy(zero_copy_only=False))
+            vectors.append(decode.matrix(spans[1], name))
+    if not keys:
+        return np.empty(0, kinds[0].arrow.to_pandas_dtype()), np.empty((0, 0), np.float32)
+    return np.concatenate(keys), np.concatenate(vectors)
+
+
+def _targets(conn: Connection[TupleRow], table: str, given: list[str]) -> list[_Target]:
+    """Return what the catalogue says about the columns, in the order given.
+
+    Raises
+    ------
+    UnknownNameError : no such table.
+    DataError : no such column, or a type that bulk transport does not know.
+    """
+    found = {row["name"]: row for row in queries.fetch(conn, "transport.columns", target=table)}
+    if not found:
+        raise UnknownNameError(f"no table {table!r}; name it schema.table, or create it first")
+    targets: list[_Target] = []
+    for name in given:
+        if name not in found:
+            raise DataError(f"table {table} has no column {name!r}{nearest(name, found)}")
+        row = found[name]
+        if row["type"] not in KINDS:
+            raise DataError(
+                f"{table}.{name} is of type {row['type']}, which copy_in cannot write; "
+                f"it knows {', '.join(sorted(KINDS))}"
+            )
+        targets.append(_Target(name, KINDS[row["type"]], row["dim"]))
+    return targets
+
+
+def _chunks(
+    table: str, given: dict[str, Any], targets: list[_Target], n_rows: int
+) -> Iterator[memoryview]:
+    """Yield packed rows, about CHUNK_BYTES at a time."""
+    first, step = 0, FIRST_ROWS
+    while first < n_rows:
+        last = min(first + step, n_rows)
+        made = [
+            pieces(
+                rows_of(given[target.name], first, last),
+                target.kind,
+                target.dim,
+                Place(table, target.name, first),
+            )
+            for target in targets
+        ]
+        packed = pack(made)
+        yield packed
+        step = max(1, min(MOST_ROWS, CHUNK_BYTES * (last - first) // max(1, len(packed))))
+        first = last
+
+
+def _prepared(
+    conn: Connection[TupleRow], name: str, params: dict[str, object]
+) -> tuple[list[str], list[Kind], sql.Composed]:
+    """Return the columns of a named query and the COPY that sends them in known types."""
+    query = sql.SQL(queries.text(name))
+    described = conn.execute(sql.SQL("select * from (\n") + query + sql.SQL("\n) limit 0"), params)
+    columns = described.description or []
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if names.count(column) > 1)
+        raise DataError(f"query {name} gives two columns called {twice!r}; rename one")
+    by_oid = {kind.oid: kind for kind in KINDS.values() if kind.oid} | _vector_kind(conn)
+    kinds: list[Kind] = []
+    selected: list[sql.Composable] = []
+    for column in columns:
+        kind, cast = _sent_as(by_oid, column.type_code)
+        kinds.append(kind)
+        selected.append(sql.Identifier(column.name) + sql.SQL(cast))
+    statement = (
+        sql.SQL("copy (select {} from (\n").format(sql.SQL(", ").join(selected))
+        + query
+        + sql.SQL("\n)) to stdout (format binary)")
+    )
+    return names, kinds, statement
+
+
+def _sent_as(by_oid: dict[int, Kind], oid: int) -> tuple[Kind, LiteralString]:
+    if oid in by_oid:
+        return by_oid[oid], ""
+    return (KINDS["float8"], "::float8") if oid == NUMERIC_OID else (KINDS["text"], "::text")
+
+
+def _vector_kind(conn: Connection[TupleRow]) -> dict[int, Kind]:
+    info = conn.adapters.types.get("vector")
+    return {info.oid: KINDS["vector"]} if info else {}
+
+
+def _messages(
+    conn: Connection[TupleRow], statement: sql.Composed, params: dict[str, object]
+) -> Iterator[list[bytes]]:
+    """Yield the rows' messages, about CHUNK_BYTES at a time."""
+    with conn.cursor() as cursor, cursor.copy(statement, params) as copy:
+        batch: list[bytes] = []
+        size, skip = 0, len(SIGNATURE)
+        for message in copy:
+            if skip:
+                message, skip = message[skip:], 0
+            if message == TRAILER or not message:
+                continue
+            batch.append(bytes(message))
+            size += len(message)
+            if size >= CHUNK_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
