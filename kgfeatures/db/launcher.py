@@ -175,6 +175,7 @@ def bring_up(place: Home, account: Account, note: Callable[[str], None]) -> None
         place.keep_network(Network(free_port(), tcp=False))
     if not place.data.exists():
         note("creating the database")
+        process.end_survivors(place, note)
         bootstrap.make_cluster(place, account, files)
     bootstrap.require_major(place)
     place.log.touch(mode=0o600)

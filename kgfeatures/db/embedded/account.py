@@ -35,13 +35,16 @@ class Account:
     gid: int
     switched: bool
 
-    def run(self, command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: list[str], env: dict[str, str], pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as this user and return what it printed; never raises for its status."""
         return subprocess.run(  # noqa: S603  the programs of the server files, and /bin/sh
             command,
             check=False,
             env=env,
             cwd="/",
+            pass_fds=pass_fds,
             text=True,
             capture_output=True,
             user=self.uid if self.switched else None,

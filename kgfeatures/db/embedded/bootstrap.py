@@ -41,12 +41,23 @@ def make_cluster(home: Home, account: Account, files: ServerFiles) -> None:
     ------
     ServerError : initdb failed; its own words.
     """
+    # An initdb whose caller was killed works on: it holds the lock as a server does.
+    with home.server_lock() as lock:
+        if lock is None:
+            raise ServerError(
+                f"another process still creates a database in {home.path}; try again in a moment"
+            )
+        initialise(home, account, files, lock)
+
+
+def initialise(home: Home, account: Account, files: ServerFiles, lock: int) -> None:
+    """Run initdb beside the data directory's place and move the result there."""
     partial = home.path / "pgdata.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
     account.own(partial)
     command = [str(files.program("initdb")), f"--pgdata={partial}", *INITDB]
-    done = account.run(command, env=clean_environment())
+    done = account.run(command, env=clean_environment(), pass_fds=(lock,))
     if done.returncode != 0:
         words = [line for line in done.stderr.splitlines() if line.strip()]
         shutil.rmtree(partial, ignore_errors=True)

@@ -207,10 +207,13 @@ def last_words(home: Home, offset: int) -> str:
     """Return the line of the log, from a byte on, that says why the server ended."""
     lines = log_lines(home, offset)
     full = [line for line in lines if "No space left on device" in line]
-    grave = [line for line in lines if "FATAL:  " in line or "PANIC:  " in line]
-    words = message_of((full or grave or lines or ["it wrote nothing"])[-1])
-    hint = "; free some disk space and start again" if full else ""
-    return f"{words}{hint} (log: {home.log})"
+    if full:
+        return f"{message_of(full[-1])}; free some disk space and start again (log: {home.log})"
+    grave = [at for at, line in enumerate(lines) if "FATAL:  " in line or "PANIC:  " in line]
+    last = grave[-1] if grave else len(lines) - 1
+    # The line before often holds the reason: which setting, which file, which address.
+    words = [message_of(line) for line in lines[max(0, last - 1) : last + 1]]
+    return f"{'; '.join(words) or 'it wrote nothing'} (log: {home.log})"
 
 
 def activity(home: Home, offset: int) -> str:
