@@ -1,0 +1,165 @@
+"""What an extractor is: titles in, one frame of statements out.
+
+An extractor never sees the database. It is plugged in by one file and one line in `EXTRACTORS`
+(extraction/__init__.py); a language model's extractor fits the same frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+
+from kgfeatures.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+METHODS = ("gazetteer", "rule", "model")
+
+
+class Statement(NamedTuple):
+    """One row of an extraction: what a title says of its product.
+
+    Parameters
+    ----------
+    product_id : the head, of type product.
+    relation : a name in `RELATIONS`.
+    tail_type, tail_key : the tail; the type is the relation's range, the key is the same in every
+        language.
+    tail_label : the tail's name in the language of the words found.
+    confidence : in (0, 1]; how sure the author of the lexicon or the rule is, not calibrated.
+    method : "gazetteer" (a listed word), "rule" (a word's place or a number's form) or "model".
+    span : the words of the title that say it, as they stand there; never empty.
+    """
+
+    product_id: str
+    relation: str
+    tail_type: str
+    tail_key: str
+    tail_label: str
+    confidence: float
+    method: str
+    span: str
+
+
+class Relation(NamedTuple):
+    """A relation as kg.relation holds it: domain and range are entity types."""
+
+    name: str
+    domain: str
+    range: str
+    cardinality: str
+    functional: bool
+    description: str
+
+
+RELATIONS = {
+    relation.name: relation
+    for relation in (
+        Relation(
+            *("is_a", "product", "object_type", "N-1", True),
+            "What kind of object the product is: the head noun of its title.",
+        ),
+        Relation(
+            *("has_colour", "product", "colour", "N-N", False),
+            "A colour that the title names; shades are read as their basic colour.",
+        ),
+        Relation(
+            *("made_of", "product", "material", "N-N", False),
+            "A material that the title names.",
+        ),
+        Relation(
+            *("has_pattern", "product", "pattern", "N-N", False),
+            "A repeating pattern that the title names: spots, stripes, gingham.",
+        ),
+        Relation(
+            *("has_theme", "product", "theme", "N-N", False),
+            "An occasion, motif or style that the title names: christmas, heart, vintage.",
+        ),
+        Relation(
+            *("has_size", "product", "size", "N-N", False),
+            "A size word of the title, mini to giant; not a measurement.",
+        ),
+        Relation(
+            *("has_pack_size", "product", "pack_size", "N-1", True),
+            "Number of pieces sold together; the key is the number.",
+        ),
+        Relation(
+            *("broader", "object_type", "object_type", "N-1", True),
+            "The wider kind that a kind of object belongs to.",
+        ),
+    )
+}
+
+
+class Extractor(Protocol):
+    """Reads titles.
+
+    Attributes
+    ----------
+    name : what it is called in `EXTRACTORS` and in kg.evidence's source.
+    version : another one whenever the same title may give another answer.
+    relations : what it may state, names in `RELATIONS`.
+    """
+
+    name: str
+    version: str
+    relations: tuple[str, ...]
+
+    def extract(self, titles: pd.DataFrame) -> pd.DataFrame:
+        """Return the statements found in `titles` (columns product_id, title) as `to_frame` does.
+
+        What is said of a product must depend on its own title alone, so that a changed title
+        changes that product only.
+        """
+        ...
+
+
+def to_frame(statements: Iterable[Statement]) -> pd.DataFrame:
+    """Return checked statements as a frame: the columns of `Statement`, `tidy`.
+
+    Raises
+    ------
+    DataError : a statement breaks the contract: unknown relation or method, a tail that is not of
+        the relation's range, a confidence outside (0, 1], an empty tail or span.
+    """
+    rows: list[Statement] = []
+    for statement in statements:
+        _check(statement)
+        rows.append(statement)
+    return tidy(pd.DataFrame(rows, columns=pd.Index(Statement._fields)))
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of statements sorted, confidence as float32, each span once.
+
+    A product, relation and tail read at several places keeps one row per method and distinct
+    span, the one of highest confidence.
+    """
+    keys = ["product_id", "relation", "tail_key", "method", "span"]
+    frame = frame.astype({"confidence": np.float32})
+    frame = frame.sort_values([*keys, "confidence"], ascending=[True] * len(keys) + [False])
+    return frame.drop_duplicates(keys).reset_index(drop=True)
+
+
+def _check(statement: Statement) -> None:
+    """Raise DataError if kg.triple and kg.evidence could not hold `statement`."""
+    name = statement.relation
+    if name not in RELATIONS:
+        raise DataError(f"no relation {name!r}{nearest(name, RELATIONS)}")
+    if statement.tail_type != RELATIONS[name].range:
+        raise DataError(
+            f"{name} leads to {RELATIONS[name].range!r} but tail {statement.tail_key!r} is of type "
+            f"{statement.tail_type!r}; use the relation's range or another relation",
+        )
+    if not 0 < statement.confidence <= 1:
+        raise DataError(f"confidence is {statement.confidence}; give a number in (0, 1]")
+    if statement.method not in METHODS:
+        raise DataError(f"method is {statement.method!r}; use one of {', '.join(METHODS)}")
+    if not statement.tail_key or not statement.span:
+        raise DataError(
+            f"product {statement.product_id!r} has a statement without a tail or without the words "
+            "that say it; give both",
+        )
