@@ -43,8 +43,8 @@ create table feature.customer_recommendation (
     customer_id text not null,
     event_timestamp timestamptz not null,
     created_timestamp timestamptz not null,
-    product_ids text [] not null,
-    scores real [] not null,
+    product_ids text[] not null,
+    scores real[] not null,
     primary key (customer_id, event_timestamp, created_timestamp),
     check (cardinality(product_ids) = cardinality(scores))
 );

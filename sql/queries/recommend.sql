@@ -1,0 +1,75 @@
+-- What the recommend step reads and writes.
+
+-- name: purchases
+-- Who bought what, and when last (days since 1970, UTC). One row per customer and product.
+select
+    customer_id,
+    product_id,
+    extract(epoch from max(occurred_at))::float8 / 86400 as day
+from raw.interaction
+where event = 'purchase'
+group by customer_id, product_id
+order by customer_id collate "C", product_id collate "C";
+
+-- name: customers
+-- Every customer that the shop or an interaction names. One row each.
+select customer_id
+from (
+    select customer_id from raw.customer
+    union
+    select customer_id from raw.interaction
+) as known
+order by customer_id collate "C";
+
+-- name: products
+-- Every product that the shop or an interaction names. One row each.
+select product_id
+from (
+    select product_id from raw.product
+    union
+    select product_id from raw.interaction
+) as known
+order by product_id collate "C";
+
+-- name: graph_vectors
+-- The graph vectors in use. One row per entity.
+-- Params: entity_type text; 'relation' gives relations by name.
+select
+    key,
+    v
+from rec.graph_vectors(%(entity_type)s::text);
+
+-- name: cutoff
+-- Midnight after the last interaction, null without any. One row.
+select ops.data_cutoff() as known_at;
+
+-- name: clear
+-- Takes away what the last run left; the step fills the tables again in the same transaction.
+with neighbors as (
+    delete from rec.product_neighbor
+),
+
+popular as (
+    delete from rec.popular
+),
+
+blend as (
+    delete from rec.blend
+),
+
+published as (
+    delete from feature.customer_recommendation
+)
+
+delete from rec.run;
+
+-- name: add_run
+-- The one row of rec.run. Params: known_at timestamptz, memory_half_life_days double precision,
+--     settings jsonb. Gives its run_id.
+insert into rec.run (run_id, known_at, memory_half_life_days, settings)
+values (1, %(known_at)s, %(memory_half_life_days)s, %(settings)s::jsonb)
+returning run_id;
+
+-- name: analyze
+-- Statistics for rec.recommend.
+analyze rec.product_neighbor, rec.popular, feature.customer_recommendation;
