@@ -6,11 +6,19 @@ file, a line here and a formula in the contract test.
 
 from __future__ import annotations
 
-from kgfeatures.embedding.base import GraphVectors, KnownTails, ScoreFunction
+from kgfeatures.embedding.base import GraphVectors, KnownTails, ScoreFunction, TrainingSettings
 from kgfeatures.embedding.transe import TransE
 from kgfeatures.errors import UnknownNameError, nearest
 
-__all__ = ["MODELS", "GraphVectors", "KnownTails", "ScoreFunction", "TransE", "score_function"]
+__all__ = [
+    "MODELS",
+    "GraphVectors",
+    "KnownTails",
+    "ScoreFunction",
+    "TrainingSettings",
+    "TransE",
+    "score_function",
+]
 
 MODELS: dict[str, type[ScoreFunction]] = {"transe": TransE}
 

@@ -45,6 +45,35 @@ class ScoreFunction(ABC):
 
 
 @dataclass(frozen=True)
+class TrainingSettings:
+    """How long and how finely to train; the same settings and triples give the same vectors.
+
+    Parameters
+    ----------
+    dim : numbers per vector.
+    epochs : passes over the triples.
+    batch_size : triples per step; each asks two questions.
+    negatives : wrong answers drawn per step, without replacement.
+    learning_rate : Adagrad's rate in the first step.
+    seed : of the start values, the order and the wrong answers.
+    """
+
+    dim: int = 64
+    epochs: int = 12
+    batch_size: int = 1024
+    negatives: int = 512
+    learning_rate: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "epochs", "batch_size", "negatives"):
+            if getattr(self, name) < 1:
+                raise DataError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.learning_rate <= 0:
+            raise DataError(f"learning_rate is {self.learning_rate}; it must be above 0")
+
+
+@dataclass(frozen=True)
 class GraphVectors:
     """Trained vectors: entities (n, dim), relations (2 * n_relations, dim), both float32.
 

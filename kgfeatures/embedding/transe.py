@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
-
 from kgfeatures.embedding.base import ScoreFunction
 
 if TYPE_CHECKING:
@@ -28,10 +26,12 @@ class TransE(ScoreFunction):
 
     def logits(self, queries: Tensor, candidates: Tensor) -> Tensor:
         """Return −‖q − c‖₂ for all pairs, (n, m), by ‖q‖² + ‖c‖² − 2 q·c."""
-        squared = torch.addmm(candidates.square().sum(1), queries, candidates.T, alpha=-2)
-        squared += queries.square().sum(1, keepdim=True)
+        squared = queries @ candidates.T
+        squared.mul_(-2).add_(candidates.square().sum(1)).add_(
+            queries.square().sum(1, keepdim=True)
+        )
         return squared.clamp_(min=0).sqrt_().neg_()
 
     def score(self, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
         """Return −‖h + r − t‖₂ of each triple, (n,)."""
-        return -torch.linalg.vector_norm(self.query(head, relation) - tail, dim=-1)
+        return -(self.query(head, relation) - tail).norm(dim=-1)

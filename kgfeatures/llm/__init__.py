@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kgfeatures.llm.encoders import FORMS, TextEncoder, text_encoder
+from kgfeatures.llm.encoders import FORMS, TextEncoder, encoder_version, text_encoder
 
-__all__ = ["FORMS", "TextEncoder", "text_encoder"]
+__all__ = ["FORMS", "TextEncoder", "encoder_version", "text_encoder"]

@@ -85,6 +85,23 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 
+def encoder_version(uri: str) -> str:
+    """Return the version that `text_encoder(uri)` would have, without loading its model.
+
+    Raises
+    ------
+    UnknownNameError, DataError : as `text_encoder`.
+    """
+    scheme, rest = _parts(uri)
+    if uri == "builtin:chargram":
+        from kgfeatures.llm.chargram import CharGramEncoder  # noqa: PLC0415  only when used
+
+        return CharGramEncoder.version
+    from kgfeatures.llm import transformer  # noqa: PLC0415  only when used
+
+    return transformer.version_of(scheme, rest)
+
+
 def text_encoder(uri: str = "builtin:minilm", *, threads: int = 1) -> TextEncoder:
     """Return the encoder that a URI names.
 
@@ -100,19 +117,25 @@ def text_encoder(uri: str = "builtin:minilm", *, threads: int = 1) -> TextEncode
         threads below 1.
     MissingExtraError : kgfeatures[ml] is not installed.
     """
-    scheme, _, rest = uri.partition(":")
+    scheme, rest = _parts(uri)
     if threads < 1:
         raise DataError(f"threads is {threads}; it must be at least 1")
     if uri == "builtin:chargram":
-        from kgfeatures.llm.chargram import CharGramEncoder  # noqa: PLC0415  scipy only when used
+        from kgfeatures.llm.chargram import CharGramEncoder  # noqa: PLC0415  only when used
 
         return CharGramEncoder()
-    if scheme == "hf" and "@" not in rest:
+    from kgfeatures.llm import transformer  # noqa: PLC0415  only when used
+
+    return transformer.load(scheme, rest, threads)
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    """Return the scheme and the rest of a URI of one of the known forms."""
+    scheme, _, rest = uri.partition(":")
+    if scheme == "hf" and rest and "@" not in rest:
         raise DataError(
             f"{uri!r} names no revision; write hf:<id>@<commit>, or its vectors may change"
         )
-    if uri == "builtin:minilm" or (scheme in {"hf", "path"} and rest):
-        from kgfeatures.llm import transformer  # noqa: PLC0415  torch takes 4 s to import
-
-        return transformer.load(scheme, rest, threads)
-    raise UnknownNameError(f"no text encoder is called {uri!r}{nearest(uri, FORMS)}")
+    if uri not in BUILTIN and not (scheme in {"hf", "path"} and rest):
+        raise UnknownNameError(f"no text encoder is called {uri!r}{nearest(uri, FORMS)}")
+    return scheme, rest

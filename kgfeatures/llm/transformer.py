@@ -51,22 +51,34 @@ def load(scheme: str, rest: str, threads: int) -> TransformerEncoder:
         raise MissingExtraError(
             f"{scheme}:{rest} needs torch and transformers; pip install 'kgfeatures[ml]'"
         )
+    version = version_of(scheme, rest)
     if scheme == "builtin":
-        folder = minilm_folder()
-        check_sha256(folder, MINILM_SHA256)
-        version = MINILM_SHA256["model.safetensors"][:16]
-        return TransformerEncoder("builtin:minilm", str(folder), version, threads=threads)
+        return TransformerEncoder("builtin:minilm", str(minilm_folder()), version, threads=threads)
     if scheme == "hf":
         model, _, revision = rest.partition("@")
-        name = f"hf:{rest}"
-        return TransformerEncoder(name, model, revision, revision=revision, threads=threads)
+        return TransformerEncoder(f"hf:{rest}", model, version, revision=revision, threads=threads)
+    folder = str(Path(rest).expanduser())
+    return TransformerEncoder(f"path:{rest}", folder, version, threads=threads)
+
+
+def version_of(scheme: str, rest: str) -> str:
+    """Return what changes with the weights: their hash, or the revision of a hub model.
+
+    Raises
+    ------
+    DataError : the built-in weights are not those pinned, or a folder holds no model.
+    """
+    if scheme == "builtin":
+        check_sha256(minilm_folder(), MINILM_SHA256)
+        return MINILM_SHA256["model.safetensors"][:16]
+    if scheme == "hf":
+        return rest.partition("@")[2]
     folder = Path(rest).expanduser()
     if not (folder / "config.json").is_file():
         raise DataError(
             f"{folder} holds no config.json; path:<folder> names a saved transformers model"
         )
-    version = weights_sha256(folder)[:16]
-    return TransformerEncoder(f"path:{rest}", str(folder), version, threads=threads)
+    return weights_sha256(folder)[:16]
 
 
 def minilm_folder() -> Path:
@@ -140,8 +152,7 @@ class TransformerEncoder(TextEncoder):
             self._model: Any = loaded.eval()
         except (OSError, ValueError) as exc:
             raise DataError(f"{name} cannot be loaded: {str(exc).splitlines()[0]}") from exc
-        commit = getattr(self._model.config, "_commit_hash", None)
-        self.version = str(commit or version)
+        self.version = version
         self.dim = int(self._model.config.hidden_size)
 
     def encode(

@@ -64,6 +64,8 @@ begin
             and pg_class.relname like '%\_v' || drop_tables.model_id
     loop
         execute format('drop table feature.%I', name);
+        delete from ops.personal_data as listed
+        where listed.schema_name = 'feature' and listed.table_name = name;
     end loop;
 end
 $$;
@@ -151,7 +153,17 @@ begin
         add primary key (%2$I, event_timestamp, created_timestamp)',
         made, key_name, vector_name
     );
+    execute format(
+        'comment on table feature.%I is %L', made,
+        format('Vectors of model %s, see emb.model. One row per %s.', model_id, entity_type)
+    );
     execute format('analyze feature.%I', made);
+    if entity_type = 'customer' then
+        insert into ops.personal_data (schema_name, table_name, column_name, holds)
+        select 'feature', named.name, key_name, 'the customer''s key'
+        from unnest(array[made, table_name]) as named (name)
+        on conflict do nothing;
+    end if;
     return rows;
 end
 $$;
@@ -210,6 +222,24 @@ end
 $$;
 comment on function emb.drop_model(int) is
 'Removes a version that no alias points to: its card, its vectors and its feature tables.';
+
+create or replace function emb.vectors(alias text, entity_type text)
+returns table (key text, v vector)
+language plpgsql stable
+set search_path = pg_catalog, public
+as $$
+begin
+    return query execute format(
+        'select entity.key, m.v
+        from emb.%I as m
+        inner join kg.entity on m.entity_id = entity.entity_id
+        where entity.entity_type = $1',
+        'm_' || emb.model_in_use(alias)
+    ) using entity_type;
+end
+$$;
+comment on function emb.vectors(text, text) is
+'All vectors of one entity type in the version in use. One row per entity.';
 
 create or replace function emb.vector_of(model_id int, entity_id bigint) returns vector
 language plpgsql stable

@@ -1,0 +1,113 @@
+-- What the step embed reads and writes: triples and texts in, model versions out.
+
+-- name: cutoff
+-- The moment at which everything loaded is known; null without interactions. One row.
+select ops.data_cutoff() as known_at;
+
+-- name: facts
+-- The distinct triples of kg.fact known and true at a time. One row per triple, ordered.
+-- What was bought twice is hashed once, which the view cannot do.
+-- Params: known_at timestamptz.
+with purchase as (
+    select distinct
+        customer_id,
+        product_id,
+        event
+    from raw.interaction
+    where occurred_at < %(known_at)s
+),
+
+fact as (
+    select
+        kg.entity_id('customer', customer_id) as head_id,
+        kg.relation_id(raw.relation_of(event)) as relation_id,
+        kg.entity_id('product', product_id) as tail_id
+    from purchase
+    union
+    select
+        head_id,
+        relation_id,
+        tail_id
+    from kg.triple
+    where
+        valid_from <= %(known_at)s
+        and valid_to > %(known_at)s
+        and observed_at <= %(known_at)s
+        and retracted_at > %(known_at)s
+)
+
+select
+    head_id,
+    relation_id,
+    tail_id
+from fact
+order by head_id, relation_id, tail_id;
+
+-- name: product_texts
+-- What the shop says of each product. One row per product with any text.
+select
+    product_id,
+    coalesce(body, title) as body
+from raw.product
+where coalesce(body, title) is not null
+order by product_id;
+
+-- name: purchases
+-- Who bought what until a time. One row per customer and product.
+-- Params: known_at timestamptz.
+select distinct
+    customer_id,
+    product_id
+from raw.interaction
+where event = 'purchase' and occurred_at < %(known_at)s
+order by customer_id, product_id;
+
+-- name: create_tables
+-- Params: model_id, dim int.
+select emb.create_tables(%(model_id)s, %(dim)s);
+
+-- name: register
+-- The card of a version, replaced if there is one of the same content.
+-- Params: the columns of emb.model; parameters and metrics as JSON.
+insert into emb.model (
+    model_id, alias, kind, scorer, operator, dim, entity_types, parameters, metrics,
+    data_hash, code_version, known_at
+)
+values (
+    %(model_id)s, %(alias)s, %(kind)s, %(scorer)s, %(operator)s, %(dim)s, %(entity_types)s,
+    %(parameters)s::jsonb, %(metrics)s::jsonb, %(data_hash)s, %(code_version)s, %(known_at)s
+)
+on conflict (model_id) do update set
+    entity_types = excluded.entity_types,
+    metrics = excluded.metrics,
+    known_at = excluded.known_at;
+
+-- name: index_tables
+-- Params: model_id int.
+select emb.index_tables(%(model_id)s);
+
+-- name: count_types
+-- How many entities of each type a version has vectors of. One row per type.
+-- Params: model_id int.
+select
+    entity_type,
+    entities
+from emb.count_types(%(model_id)s);
+
+-- name: create_feature_table
+-- Makes a feature table of a version's vectors of one type. One row: how many.
+-- Params: model_id int, entity_type, table_name text.
+select emb.create_feature_table(%(model_id)s, %(entity_type)s, %(table_name)s) as rows;
+
+-- name: activate
+-- Params: alias text, model_id int.
+select emb.activate(%(alias)s, %(model_id)s);
+
+-- name: vectors
+-- The vectors of one entity type in the version in use. One row per entity, ordered by key.
+-- Params: alias, entity_type text.
+select
+    key,
+    v
+from emb.vectors(%(alias)s, %(entity_type)s)
+order by key;
