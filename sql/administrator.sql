@@ -22,13 +22,13 @@ create extension if not exists vector with schema public;
 
 -- Every login may write large objects unless this is taken away: a reader must not write at all.
 revoke execute on function
-    lo_creat(integer),
-    lo_create(oid),
-    lo_from_bytea(oid, bytea),
-    lo_put(oid, bigint, bytea),
-    lo_unlink(oid),
-    lowrite(integer, bytea),
-    lo_truncate(integer, integer),
-    lo_truncate64(integer, bigint)
+lo_creat(integer),
+lo_create(oid),
+lo_from_bytea(oid, bytea),
+lo_put(oid, bigint, bytea),
+lo_unlink(oid),
+lowrite(integer, bytea),
+lo_truncate(integer, integer),
+lo_truncate64(integer, bigint)
 from public;
 alter role kgf_reader set default_transaction_read_only = on;

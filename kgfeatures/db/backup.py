@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # The administrator's part (sql/administrator.sql) is there before a restore, by an owner who could
 # not restore it.
 NOT_OURS = ("--exclude-extension=*", "--exclude-schema=pg_catalog")
+# An owner may give a function `set hnsw.ef_search` only where pgvector's library is loaded.
+LOAD_VECTOR = "select '[0]'::vector"
 
 
 def client_program(name: str) -> str:
@@ -96,7 +98,8 @@ def restore(dsn: str, file: Path, *, force: bool = False) -> None:
     drop = drop_statement(dsn, force=force)
     database, env = client_arguments(dsn)
     psql = [client_program("psql"), database, "--no-psqlrc", "--quiet", "--output=/dev/null"]
-    psql += ["--single-transaction", "--set=ON_ERROR_STOP=1", f"--command={drop}", "--file=-"]
+    psql += ["--single-transaction", "--set=ON_ERROR_STOP=1"]
+    psql += [f"--command={LOAD_VECTOR}", f"--command={drop}", "--file=-"]
     with subprocess.Popen(script, stdout=subprocess.PIPE) as reading:  # noqa: S603  pg_restore
         run(psql, env, "the restore failed and changed nothing", stdin=reading.stdout)
     with translated("analyze"), psycopg.connect(dsn, autocommit=True) as conn:

@@ -22,9 +22,10 @@ own as (
     select object.schema_id
     from object
     left join pg_catalog.pg_depend as extension
-        on object.object_id = extension.objid
-        and object.catalogue = extension.classid
-        and extension.deptype = 'e'
+        on
+            object.object_id = extension.objid
+            and object.catalogue = extension.classid
+            and extension.deptype = 'e'
     where extension.objid is null
 )
 

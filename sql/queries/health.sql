@@ -8,7 +8,7 @@ select
     current_database() as database,
     pg_database_size(current_database()) as bytes,
     current_setting('max_connections')::int as connections_allowed,
-    coalesce(statistics.checksum_failures, 0) as checksum_failures,
+    coalesce(checksum_failures, 0) as checksum_failures,
     (
         select extension.extversion
         from pg_catalog.pg_extension as extension
@@ -18,21 +18,21 @@ select
         select sum(other.numbackends)
         from pg_catalog.pg_stat_database as other
     )::int as connections
-from pg_catalog.pg_stat_database as statistics
-where statistics.datname = current_database();
+from pg_catalog.pg_stat_database
+where datname = current_database();
 
 -- name: role
 -- What a login may do beyond reading. At most one row.
 -- Params: role text.
 select
-    role.rolcanlogin as can_log_in,
-    role.rolsuper or role.rolcreaterole or role.rolcreatedb
-    or role.rolreplication or role.rolbypassrls as has_powers,
+    rolcanlogin as can_log_in,
+    rolsuper or rolcreaterole or rolcreatedb
+    or rolreplication or rolbypassrls as has_powers,
     array(
         select granted.rolname::text
         from pg_catalog.pg_auth_members as membership
         inner join pg_catalog.pg_roles as granted on membership.roleid = granted.oid
-        where membership.member = role.oid
+        where membership.member = pg_roles.oid
         order by granted.rolname
     ) as member_of,
     array(
@@ -43,25 +43,25 @@ select
             relation.relkind in ('r', 'p', 'v', 'f')
             and schema.nspname not like 'pg\_%%'
             and schema.nspname <> 'information_schema'
-            and has_table_privilege(role.oid, relation.oid, 'insert, update, delete, truncate')
+            and has_table_privilege(pg_roles.oid, relation.oid, 'insert, update, delete, truncate')
         order by relation.oid::regclass::text
     ) as may_write
-from pg_catalog.pg_roles as role
-where role.rolname = %(role)s;
+from pg_catalog.pg_roles
+where rolname = %(role)s;
 
 -- name: login
 -- Who asks. One row.
 select
-    role.rolname as name,
-    role.rolsuper as is_superuser
-from pg_catalog.pg_roles as role
-where role.rolname = current_user;
+    rolname as name,
+    rolsuper as is_superuser
+from pg_catalog.pg_roles
+where rolname = current_user;
 
 -- name: broken_indexes
 -- Indexes that a failed or running build left unusable. One row per index.
-select index.indexrelid::regclass::text as name
-from pg_catalog.pg_index as index
-where not (index.indisvalid and index.indisready)
+select indexrelid::regclass::text as name
+from pg_catalog.pg_index
+where not (indisvalid and indisready)
 order by name;
 
 -- name: index_count
