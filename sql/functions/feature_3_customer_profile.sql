@@ -169,7 +169,7 @@ as $$
             customer_id,
             cutoff,
             max(value) filter (where place = 1 and relation = 'has_colour') as colour,
-            max(value) filter (where place = 1 and relation = 'has_material') as material,
+            max(value) filter (where place = 1 and relation = 'made_of') as material,
             max(value) filter (where place = 1 and relation = 'is_a') as object,
             max(value) filter (where place = 1 and relation = 'has_theme') as theme,
             array_agg(relation || '=' || value order by place_of_all)

@@ -183,7 +183,7 @@ as $$
             cutoff,
             count(*) as attributes,
             max(value) filter (where place = 1 and relation = 'has_colour') as colour,
-            max(value) filter (where place = 1 and relation = 'has_material') as material,
+            max(value) filter (where place = 1 and relation = 'made_of') as material,
             max(value) filter (where place = 1 and relation = 'is_a') as object,
             max(value) filter (where place = 1 and relation = 'has_theme') as theme
         from attribute

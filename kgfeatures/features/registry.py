@@ -1,0 +1,88 @@
+"""Feast's registry: put the definitions in, and read them out for those who have no Feast."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kgfeatures.features.online import online_table
+from kgfeatures.features.store import parse_definitions
+
+if TYPE_CHECKING:
+    from feast import FeatureStore, FeatureView
+
+    from kgfeatures.features.store import Repository
+
+ZH = "description_zh"
+
+
+class Described(NamedTuple):
+    """One row of ops.catalogue."""
+
+    kind: str
+    name: str
+    description: str
+    details: dict[str, Any]
+
+
+def apply(store: FeatureStore, repository: Repository) -> None:
+    """Register what the repository's files define, as `feast apply` does there.
+
+    What is registered and no longer defined is removed, with its online table.
+    """
+    from feast.repo_operations import apply_total_with_repo_instance  # noqa: PLC0415  5 s
+
+    contents = parse_definitions(repository.folder)
+    with contextlib.redirect_stdout(io.StringIO()):
+        apply_total_with_repo_instance(
+            store, store.project, store.registry, contents, skip_source_validation=True
+        )
+
+
+def describe(store: FeatureStore) -> list[Described]:
+    """Return what is registered: entities, feature views and feature services, sorted by name."""
+    entities = [
+        Described(
+            "entity",
+            entity.name,
+            entity.description,
+            {"join_key": entity.join_key, ZH: entity.tags.get(ZH, "")},
+        )
+        for entity in store.list_entities()
+        if entity.name != "__dummy"
+    ]
+    services = [
+        Described(
+            "feature_service",
+            service.name,
+            service.description,
+            {
+                ZH: service.tags.get(ZH, ""),
+                "features": [
+                    f"{projection.name_to_use()}:{field.name}"
+                    for projection in service.feature_view_projections
+                    for field in projection.features
+                ],
+            },
+        )
+        for service in store.list_feature_services()
+    ]
+    views = [_described_view(store, view) for view in store.list_feature_views()]
+    return sorted([*entities, *services, *views])
+
+
+def _described_view(store: FeatureStore, view: FeatureView) -> Described:
+    details = {
+        "entities": list(view.entities),
+        "join_keys": list(view.join_keys),
+        "source_table": f"feature.{view.name}",
+        "online_table": f"online.{online_table(store.project, view.name)}",
+        "made_by": view.tags.get("made_by", ""),
+        ZH: view.tags.get(ZH, ""),
+        "columns": [
+            {"name": field.name, "type": str(field.dtype), "description": field.description}
+            for field in view.features
+        ],
+    }
+    return Described("feature_view", view.name, view.description, details)

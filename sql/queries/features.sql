@@ -1,0 +1,63 @@
+-- name: snapshot
+-- What a feature table holds. One row, none when there is no such table.
+-- Params: table_name text.
+select
+    keys,
+    first_at,
+    last_at
+from feature.snapshot(%(table_name)s);
+
+-- name: online_keys
+-- Number of keys in an online table, null when there is none. One row. Params: table_name text.
+select feature.online_keys(%(table_name)s) as keys;
+
+-- name: empty_online
+-- Empties an online table. Params: table_name text.
+select feature.empty_online(%(table_name)s);
+
+-- name: missing_tables
+-- Those of some feature tables that do not exist. One row per table. Params: names text[].
+select name
+from unnest(%(names)s::text[]) as name
+where to_regclass(format('feature.%%I', name)) is null
+order by name;
+
+-- name: is_registered
+-- Whether the catalogue knows all these feature views and Feast's registry exists. One row.
+-- Params: names text[].
+select
+    to_regclass('feast_registry.feature_views') is not null
+    and not exists (
+        select name
+        from unnest(%(names)s::text[]) as name
+        except
+        select name
+        from ops.catalogue
+        where kind = 'feature_view'
+    ) as found;
+
+-- name: clear_catalogue
+-- Forgets what Feast's registry held when it was last read.
+delete from ops.catalogue
+where kind in ('entity', 'feature_view', 'feature_service');
+
+-- name: add_to_catalogue
+-- Params: kind text, name text, description text, details jsonb.
+insert into ops.catalogue (kind, name, description, details)
+values (%(kind)s, %(name)s, %(description)s, %(details)s::jsonb);
+
+-- name: list_personal_data
+-- Lists columns that hold a customer's key and whose tables came up at run time.
+insert into ops.personal_data (schema_name, table_name, column_name, holds)
+select
+    schema_name,
+    table_name,
+    column_name,
+    'the customer''s key' as holds
+from ops.unlisted_personal_data();
+
+-- name: list_online_keys
+-- Lists an online table as holding customers' keys. Params: table_name text.
+insert into ops.personal_data (schema_name, table_name, column_name, holds)
+values ('online', %(table_name)s, 'entity_key', 'the customer''s key, serialised by Feast')
+on conflict do nothing;
