@@ -9,7 +9,7 @@ import pandas as pd
 from kgfeatures.errors import UnknownNameError, nearest
 from kgfeatures.extraction.attributes import PackSize
 from kgfeatures.extraction.base import RELATIONS, Extractor, Relation, Statement, tidy, to_frame
-from kgfeatures.extraction.gazetteer import Gazetteer
+from kgfeatures.extraction.gazetteer import Gazetteer, broader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,7 @@ __all__ = [
     "PackSize",
     "Relation",
     "Statement",
+    "broader",
     "extract",
     "make_extractors",
     "tidy",

@@ -45,50 +45,45 @@ class Statement(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A relation as kg.relation holds it: domain and range are entity types."""
+    """A relation that extraction may state: from domain to range, which are entity types."""
 
     name: str
     domain: str
     range: str
-    cardinality: str
-    functional: bool
     description: str
 
 
 RELATIONS = {
-    relation.name: relation
-    for relation in (
-        Relation(
-            *("is_a", "product", "object_type", "N-1", True),
+    name: Relation(name, domain, range_, description)
+    for name, domain, range_, description in (
+        (
+            *("is_a", "product", "object_type"),
             "What kind of object the product is: the head noun of its title.",
         ),
-        Relation(
-            *("has_colour", "product", "colour", "N-N", False),
+        (
+            *("has_colour", "product", "colour"),
             "A colour that the title names; shades are read as their basic colour.",
         ),
-        Relation(
-            *("made_of", "product", "material", "N-N", False),
-            "A material that the title names.",
-        ),
-        Relation(
-            *("has_pattern", "product", "pattern", "N-N", False),
+        (*("made_of", "product", "material"), "A material that the title names."),
+        (
+            *("has_pattern", "product", "pattern"),
             "A repeating pattern that the title names: spots, stripes, gingham.",
         ),
-        Relation(
-            *("has_theme", "product", "theme", "N-N", False),
+        (
+            *("has_theme", "product", "theme"),
             "An occasion, motif or style that the title names: christmas, heart, vintage.",
         ),
-        Relation(
-            *("has_size", "product", "size", "N-N", False),
+        (
+            *("has_size", "product", "size"),
             "A size word of the title, mini to giant; not a measurement.",
         ),
-        Relation(
-            *("has_pack_size", "product", "pack_size", "N-1", True),
+        (
+            *("has_pack_size", "product", "pack_size"),
             "Number of pieces sold together; the key is the number.",
         ),
-        Relation(
-            *("broader", "object_type", "object_type", "N-1", True),
-            "The wider kind that a kind of object belongs to.",
+        (
+            *("broader", "object_type", "object_type"),
+            "The wider kind that a kind of object belongs to, by the word list.",
         ),
     )
 }

@@ -18,11 +18,12 @@ from kgfeatures.extraction.vocabulary import (
     Found,
     Vocabulary,
     default_vocabulary,
+    fingerprint,
     split,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -55,10 +56,10 @@ class Gazetteer:
 
     name = "gazetteer"
     relations: tuple[str, ...] = tuple(sorted(_RELATION_OF.values()))
-    version = "1"
 
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self.vocabulary = vocabulary
+        self.version = f"1-{fingerprint()}" if vocabulary is None else "1"
 
     def extract(self, titles: pd.DataFrame) -> pd.DataFrame:
         """Return what the listed phrases in `titles` say; see `Extractor.extract`."""
@@ -70,17 +71,33 @@ class Gazetteer:
             for statement in _statements(product_id, clean(title), vocabulary)
         )
 
-    def broader(self, keys: list[str]) -> list[tuple[str, str]]:
-        """Return (kind of object, wider kind) for `keys` and the wider kinds reached from them."""
-        vocabulary = self.vocabulary or default_vocabulary()
-        pairs: dict[str, str] = {}
-        waiting = sorted(keys)
-        while waiting:
-            key = waiting.pop()
-            if key in vocabulary.broader and key not in pairs:
-                pairs[key] = vocabulary.broader[key]
-                waiting.append(pairs[key])
-        return sorted(pairs.items())
+
+def broader(
+    labels: Mapping[str, str], vocabulary: Vocabulary | None = None
+) -> list[tuple[str, str, str]]:
+    """Return (kind of object, wider kind, the wider kind's label), all steps up from `labels`.
+
+    Parameters
+    ----------
+    labels : label by key of kinds of objects. A wider kind is named in the language in which the
+        first kind that leads to it, by key, is named.
+    vocabulary : None takes the word lists of the package.
+    """
+    vocabulary = vocabulary or default_vocabulary()
+    found: list[tuple[str, str, str]] = []
+    known = dict(labels)
+    waiting = sorted(labels)
+    while waiting:
+        key = waiting.pop(0)
+        wider = vocabulary.broader.get(key)
+        if wider is None:
+            continue
+        chinese = known[key] != key
+        if wider not in known:
+            known[wider] = vocabulary.labels["object_type", wider] if chinese else wider
+            waiting.append(wider)
+        found.append((key, wider, known[wider]))
+    return found
 
 
 def _statements(product_id: str, title: str, vocabulary: Vocabulary) -> Iterator[Statement]:

@@ -8,6 +8,7 @@ plural; a Chinese phrase is found anywhere in a run, one character only between 
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -172,6 +173,15 @@ def default_vocabulary() -> Vocabulary:
     for row in _rows(FOLDER / "ignore.tsv"):
         vocabulary.add(row["phrase"], None)
     return vocabulary
+
+
+@cache
+def fingerprint() -> str:
+    """Return a short hash of the word lists that ship with the package."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.tsv")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _add_row(vocabulary: Vocabulary, kind: str, row: dict[str, str]) -> None:

@@ -1,0 +1,214 @@
+-- What stands around an entity. Reads kg.triple and raw.interaction by their own indexes; kg.fact,
+-- whose ids are hashed on the way, would be read in full.
+
+create or replace function kg.neighbors(
+    entity_type text,
+    key text,
+    inout relation text default null,
+    inout direction text default 'both',
+    k int default 50,
+    known_at timestamptz default now(),
+    out neighbor_type text,
+    out neighbor_key text,
+    out neighbor_label text,
+    out confidence real,
+    out observed_at timestamptz,
+    out interactions bigint,
+    out source text
+)
+returns setof record
+language plpgsql stable
+set search_path = pg_catalog
+as $$
+#variable_conflict use_column
+declare
+    entity bigint;
+    wanted bigint := kg.relation_id(neighbors.relation);
+begin
+    if neighbors.direction is null or neighbors.direction not in ('out', 'in', 'both') then
+        raise exception 'direction is %', coalesce(quote_literal(neighbors.direction), 'null') using
+            errcode = '22023',
+            hint = 'out: the entity is the head; in: it is the tail; both.';
+    end if;
+    if neighbors.k is null or neighbors.k < 1 then
+        raise exception 'k is %; it must be at least 1', coalesce(neighbors.k::text, 'null') using
+            errcode = '22023', hint = 'k is the number of rows wanted.';
+    end if;
+    if neighbors.known_at is null then
+        raise exception 'known_at is null' using
+            errcode = '22023', hint = 'Give a time, or leave it out for now.';
+    end if;
+    entity := kg.require_entity(entity_type, neighbors.key);
+    perform kg.require_relation(neighbors.relation);
+    return query
+    with stated as (
+        select
+            triple.relation_id,
+            'out' as direction,
+            triple.tail_id as neighbor_id,
+            max(triple.confidence) as confidence,
+            max(triple.observed_at) as observed_at
+        from kg.triple
+        where
+            triple.head_id = entity
+            and neighbors.direction in ('out', 'both')
+            and (wanted is null or triple.relation_id = wanted)
+            and triple.valid_from <= neighbors.known_at and neighbors.known_at < triple.valid_to
+            and triple.observed_at <= neighbors.known_at and neighbors.known_at < triple.retracted_at
+        group by triple.relation_id, triple.tail_id
+        union all
+        select
+            triple.relation_id,
+            'in' as direction,
+            triple.head_id as neighbor_id,
+            max(triple.confidence) as confidence,
+            max(triple.observed_at) as observed_at
+        from kg.triple
+        where
+            triple.tail_id = entity
+            and neighbors.direction in ('in', 'both')
+            and (wanted is null or triple.relation_id = wanted)
+            and triple.valid_from <= neighbors.known_at and neighbors.known_at < triple.valid_to
+            and triple.observed_at <= neighbors.known_at and neighbors.known_at < triple.retracted_at
+        group by triple.relation_id, triple.head_id
+        order by observed_at desc, confidence desc, relation_id, neighbor_id, direction
+        limit k
+    ),
+
+    happened as (
+        select
+            raw.relation_of(interaction.event) as relation,
+            'out' as direction,
+            'product' as neighbor_type,
+            interaction.product_id as neighbor_key,
+            max(interaction.occurred_at) as observed_at,
+            count(*) as interactions
+        from raw.interaction
+        where
+            neighbors.entity_type = 'customer'
+            and neighbors.direction in ('out', 'both')
+            and interaction.customer_id = neighbors.key
+            and interaction.occurred_at <= neighbors.known_at
+            and (
+                neighbors.relation is null
+                or raw.relation_of(interaction.event) = neighbors.relation
+            )
+        group by raw.relation_of(interaction.event), interaction.product_id
+        union all
+        select
+            raw.relation_of(interaction.event) as relation,
+            'in' as direction,
+            'customer' as neighbor_type,
+            interaction.customer_id as neighbor_key,
+            max(interaction.occurred_at) as observed_at,
+            count(*) as interactions
+        from raw.interaction
+        where
+            neighbors.entity_type = 'product'
+            and neighbors.direction in ('in', 'both')
+            and interaction.product_id = neighbors.key
+            and interaction.occurred_at <= neighbors.known_at
+            and (
+                neighbors.relation is null
+                or raw.relation_of(interaction.event) = neighbors.relation
+            )
+        group by raw.relation_of(interaction.event), interaction.customer_id
+        order by observed_at desc, relation, neighbor_key collate "C"
+        limit k
+    ),
+
+    -- The same may be stated and have happened: one row then, that of the statement.
+    named as (
+        select
+            relation.name as relation,
+            stated.direction,
+            neighbor.entity_type as neighbor_type,
+            neighbor.key as neighbor_key,
+            neighbor.label as neighbor_label,
+            stated.confidence,
+            stated.observed_at,
+            0::bigint as interactions,
+            (
+                select string_agg(distinct evidence.source, ', ' order by evidence.source)
+                from kg.evidence
+                where
+                    evidence.relation_id = stated.relation_id
+                    and evidence.head_id
+                    = case stated.direction when 'out' then entity else stated.neighbor_id end
+                    and evidence.tail_id
+                    = case stated.direction when 'out' then stated.neighbor_id else entity end
+            ) as source
+        from stated
+        inner join kg.relation on stated.relation_id = relation.relation_id
+        inner join kg.entity as neighbor on stated.neighbor_id = neighbor.entity_id
+        union all
+        select
+            happened.relation,
+            happened.direction,
+            happened.neighbor_type,
+            happened.neighbor_key,
+            null as neighbor_label,
+            1::real as confidence,
+            happened.observed_at,
+            happened.interactions,
+            null as source
+        from happened
+    ),
+
+    distinct_neighbor as (
+        select
+            named.relation,
+            named.direction,
+            named.neighbor_type,
+            named.neighbor_key,
+            max(named.neighbor_label) as neighbor_label,
+            max(named.confidence) as confidence,
+            max(named.observed_at) as observed_at,
+            sum(named.interactions)::bigint as interactions,
+            max(named.source) as source
+        from named
+        group by named.relation, named.direction, named.neighbor_type, named.neighbor_key
+    )
+
+    select
+        found.relation,
+        found.direction,
+        found.neighbor_type,
+        found.neighbor_key,
+        coalesce(found.neighbor_label, product.title, found.neighbor_key),
+        found.confidence,
+        found.observed_at,
+        found.interactions,
+        coalesce(found.source, 'raw.interaction')
+    from distinct_neighbor as found
+    left join raw.product on found.neighbor_type = 'product' and found.neighbor_key = product.product_id
+    order by
+        found.source is null,
+        found.observed_at desc,
+        found.confidence desc,
+        found.relation collate "C",
+        found.neighbor_type collate "C",
+        found.neighbor_key collate "C",
+        found.direction
+    limit k;
+end
+$$;
+comment on function kg.neighbors(text, text, text, text, int, timestamptz) is
+'What an entity is connected to, as known and true at known_at. One row per relation, direction and neighbour: first what is stated (newest, then most confident), then what customers did (newest first; interactions counts the lines). direction out: the entity is the head. An unknown entity, relation or direction is an error.';
+
+create or replace function kg.require_relation(relation text) returns void
+language plpgsql stable
+set search_path = pg_catalog
+as $$
+begin
+    if relation is not null and not exists (
+        select from kg.relation as known where known.name = require_relation.relation
+    ) then
+        raise exception 'there is no relation "%"', relation using
+            errcode = '22023',
+            hint = ops.nearest_names(relation, array(select known.name from kg.relation as known));
+    end if;
+end
+$$;
+comment on function kg.require_relation(text) is
+'Raises a clear error unless a relation of this name exists; null asks for none.';
