@@ -1,0 +1,184 @@
+"""Segment: customers in groups of like behaviour, each with a name that says what is special.
+
+The space is the latest behaviour profile beside the graph vectors; see kgfeatures/segments.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from kgfeatures.db import queries, transport
+from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.errors import DataError
+from kgfeatures.segments import cluster, joined, names, standardized
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from kgfeatures.db import Database
+    from kgfeatures.segments import Segmentation
+    from kgfeatures.types import FloatArray, Progress
+
+DEFAULT_NAME = "behaviour"
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """How customers are grouped.
+
+    Parameters
+    ----------
+    name : of the segmentation; its table is feature.segment_<name>.
+    k : number of segments; None chooses 4 to 8 by the silhouette.
+    vector_weight : what the graph vectors weigh, the profile weighing 1; 0 leaves them out.
+    seed : of the clustering's starts.
+    """
+
+    name: str = DEFAULT_NAME
+    k: int | None = None
+    vector_weight: float = 0.25
+    seed: int = 0
+
+
+def segment(
+    database: Database,
+    settings: SegmentSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
+) -> StepResult:
+    """Renew feature.segment_<name> and what seg.profile tells of it.
+
+    Parameters
+    ----------
+    database : the shop's database; profiles are computed, graph vectors may be.
+    settings : None takes the defaults.
+    progress : told of each stage.
+    force : compute again even when nothing changed.
+
+    Raises
+    ------
+    DataError : there are no profiles, k is out of range, or the name belongs to a written list.
+    DatabaseError : the name cannot be part of a table's.
+    BusyError : another process is computing this segmentation.
+    """
+    chosen = settings or SegmentSettings()
+    step = Step(
+        name=f"segment {chosen.name}",
+        version="1",
+        inputs=(
+            "feature.customer_profile",
+            "feature.customer_graph_vector",
+            "raw.interaction",
+            "kg.triple",
+        ),
+        outputs=(f"feature.segment_{chosen.name}",),
+    )
+
+    def work(conn: Connection[TupleRow], told: Progress) -> dict[str, int]:
+        return _segment(conn, told, chosen)
+
+    return run_step(database, step, asdict(chosen), work, progress=progress, force=force)
+
+
+def _segment(
+    conn: Connection[TupleRow], progress: Progress, settings: SegmentSettings
+) -> dict[str, int]:
+    method = queries.scalar(conn, "segment.method", name=settings.name)
+    if method == "published":
+        raise DataError(f"{settings.name!r} is a list that somebody published; choose another name")
+    progress.start("segments")
+    profile = transport.read_arrow(conn, "segment.profiles").to_pandas()
+    if profile.empty:
+        raise DataError(
+            "feature.customer_profile holds no rows, so there is nobody to group; "
+            "run `kgfeatures profile` first"
+        )
+    features, Z = standardized(profile)
+    space = joined(Z, _vectors(conn, profile["customer_id"]), settings.vector_weight)
+    found = cluster(space, settings.k, seed=settings.seed)
+    means = found.means(Z)
+    labels = names(features, means)
+    progress.note(f"{len(labels)} segments, silhouette {found.silhouette:.3f}")
+    return _write(conn, settings, profile, found, labels, (features, means))
+
+
+def _vectors(conn: Connection[TupleRow], customers: pd.Series) -> FloatArray | None:
+    """Return the graph vectors of `customers`, NaN where there is none; None without any."""
+    keys, vectors = transport.read_vectors(conn, "segment.vectors")
+    if len(keys) == 0:
+        return None
+    place = {key: row for row, key in enumerate(keys)}
+    rows = np.array([place.get(key, -1) for key in customers])
+    aligned = vectors[rows]
+    aligned[rows < 0] = np.nan
+    return aligned
+
+
+def _write(
+    conn: Connection[TupleRow],
+    settings: SegmentSettings,
+    profile: pd.DataFrame,
+    found: Segmentation,
+    labels: list[tuple[str, str]],
+    centers: tuple[list[str], NDArray[np.float64]],
+) -> dict[str, int]:
+    """Replace the segmentation; `centers` are the features' names and their means by segment."""
+    name = settings.name
+    known_at: datetime = profile["event_timestamp"].iloc[0].to_pydatetime()
+    queries.execute(conn, "segment.forget", name=name)
+    queries.execute(
+        conn,
+        "segment.add_run",
+        name=name,
+        known_at=known_at,
+        silhouette=found.silhouette,
+        settings=json.dumps(asdict(settings)),
+    )
+    count, width = centers[1].shape
+    transport.copy_in(
+        conn,
+        "seg.centroid",
+        {
+            "name": np.full(count * width, name, dtype=object),
+            "segment_id": np.repeat(np.arange(count), width),
+            "feature": np.tile(np.array(centers[0], dtype=object), count),
+            "center": centers[1].ravel(),
+        },
+    )
+    described = {
+        "name": np.full(count, name, dtype=object),
+        "segment_id": np.arange(count),
+        "segment_name": np.array([english for english, _ in labels], dtype=object),
+        "segment_name_zh": np.array([chinese for _, chinese in labels], dtype=object),
+        "size": found.sizes,
+        "share": (found.sizes / len(profile)).astype(np.float32),
+    }
+    table = f"feature.segment_{name}"
+    queries.execute(conn, "segment.create_table", name=name)
+    queries.execute(conn, "segment.clear", name=name)
+    members = pd.DataFrame(
+        {
+            "customer_id": profile["customer_id"],
+            "event_timestamp": profile["event_timestamp"],
+            "created_timestamp": profile["event_timestamp"],
+            "segment_id": found.segment_id,
+            "segment_name": described["segment_name"][found.segment_id],
+            "distance": found.distance.astype(np.float32),
+        }
+    )
+    rows = {
+        table: transport.copy_in(conn, table, members),
+        "segments": transport.copy_in(conn, "seg.profile", described),
+    }
+    queries.execute(conn, "segment.describe", name=name)
+    return rows
