@@ -53,7 +53,10 @@ def translated(what: str = "") -> Generator[None]:
 def translate(error: psycopg.Error, what: str = "") -> DatabaseError:
     """Return the DatabaseError that says the same as `error` and what to do."""
     primary = error.diag.message_primary or str(error).strip() or type(error).__name__
-    parts = [primary, error.diag.message_detail, error.diag.context, _advice(error, primary)]
+    diag = error.diag
+    # The context of a COPY is the line of the data; of a function, its inside.
+    line = diag.context if diag.context and diag.context.startswith("COPY") else None
+    parts = [primary, diag.message_detail, line, diag.message_hint, _advice(error, primary)]
     text = "; ".join(part.strip().rstrip(".") for part in parts if part)
     return DatabaseError(f"{what}: {text}" if what else text, error.sqlstate)
 

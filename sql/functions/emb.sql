@@ -28,6 +28,8 @@ set search_path = pg_catalog, public
 as $$
 begin
     perform emb.drop_tables(model_id);
+    insert into ops.personal_data (schema_name, table_name, column_name, holds)
+    values ('emb', 'm_' || model_id, 'entity_id', 'a hash of the customer''s key where it is one');
     execute format(
         'create table emb.m_%1$s (entity_id bigint not null, v vector(%2$s) not null)', model_id, dim
     );
@@ -58,6 +60,8 @@ declare
     name text;
 begin
     execute format('drop table if exists emb.m_%1$s, emb.m_%1$s_relation', model_id);
+    delete from ops.personal_data as listed
+    where listed.schema_name = 'emb' and listed.table_name = 'm_' || model_id;
     for name in
         select pg_class.relname from pg_class
         where pg_class.relnamespace = 'feature'::regnamespace and pg_class.relkind = 'r'
@@ -193,7 +197,12 @@ begin
         continue when to_regclass(format('feature.%I', table_name || '_v' || activate.model_id)) is null;
         if to_regclass(format('feature.%I', table_name)) is not null then
             execute format('select model_id from feature.%I limit 1', table_name) into replaced;
-            execute format('alter table feature.%I rename to %I', table_name, table_name || '_v' || replaced);
+            -- A version that is published again replaces itself.
+            execute case
+                when replaced is null or replaced = activate.model_id
+                then format('drop table feature.%I', table_name)
+                else format('alter table feature.%I rename to %I', table_name, table_name || '_v' || replaced)
+            end;
         end if;
         execute format(
             'alter table feature.%I rename to %I', table_name || '_v' || activate.model_id, table_name
@@ -452,22 +461,28 @@ declare
 begin
     execute format(
         'with asked as (
-            select m.entity_id, m.v from emb.%I as m order by hashint8(m.entity_id) limit $1
+            select m.v from emb.%I as m order by hashint8(m.entity_id) limit $1
         ),
 
-        share as (
-            select (
-                select count(*)::double precision
-                from emb.nearest_indexed($2, asked.v, $3) as fast
-                inner join emb.nearest_exact($2, asked.v, $3) as exact using (entity_id)
-            ) / (select count(*) from emb.nearest_exact($2, asked.v, $3)) as recall
+        right_answer as (
+            select asked.v, exact.rows, exact.farthest
             from asked
+            cross join lateral (
+                select count(*) as rows, max(near.distance) as farthest
+                from emb.nearest_exact($2, asked.v, $3) as near
+            ) as exact
         )
 
-        select avg(share.recall) from share', 'm_' || model_id
+        select avg(share.found / right_answer.rows::double precision)
+        from right_answer
+        cross join lateral (
+            select count(*) as found
+            from emb.nearest_indexed($2, right_answer.v, $3) as near
+            where near.distance <= right_answer.farthest
+        ) as share', 'm_' || model_id
     ) into answer using n, model_id, k;
     return answer;
 end
 $$;
 comment on function emb.recall(text, int, int) is
-'How much of the k nearest the index finds, in [0, 1]: the mean over n entities of the version in use, always the same ones.';
+'How much of the k nearest the index finds, in [0, 1]: the mean over n entities of the version in use, always the same ones; whoever is as near as the k-th counts.';

@@ -147,13 +147,18 @@ begin
         low := null;
         high := null;
         wanted := null;
-        relation := null;
-        if given ?| array['min', 'max'] and given - 'min' - 'max' = '{}' then
+        select known.* into relation from kg.relation as known where known.name = named;
+        if jsonb_typeof(given) = 'object'
+            and given ?| array['min', 'max'] and given - 'min' - 'max' = '{}'
+        then
+            if relation.name is not null then
+                raise exception 'filter "%" is a relation and has no min and max', named using
+                    errcode = '22023', hint = 'Write a value, [values] or {"not": value}.';
+            end if;
             low := coalesce(kg.filter_bound(named, given -> 'min'), '-infinity');
             high := coalesce(kg.filter_bound(named, given -> 'max'), 'infinity');
         else
             wanted := kg.filter_values(named, case when negated then given -> 'not' else given end);
-            select known.* into relation from kg.relation as known where known.name = named;
         end if;
         relation_id := relation.relation_id;
         attribute := case when relation_id is null then named end;
