@@ -102,13 +102,15 @@ def as_frame(cursor: Cursor[TupleRow]) -> pd.DataFrame:
     if cursor.description is None:
         return pd.DataFrame()
     names = [column.name for column in cursor.description]
-    made = pd.DataFrame(cursor.fetchall(), columns=pd.Index(names))
+    rows = cursor.fetchall()
+    made = pd.DataFrame(rows, columns=pd.Index(names))
     for place, column in enumerate(cursor.description):
         if column.type_code == _TIMESTAMPTZ:
             # Microseconds hold the years 1 and 9999, which stand for -infinity and infinity.
-            naive = [at if at is None else at.replace(tzinfo=None) for at in made.iloc[:, place]]
-            times = np.array(naive, dtype="datetime64[us]")
-            made.isetitem(place, pd.Series(times).dt.tz_localize("UTC"))
+            times = [row[place] for row in rows]
+            naive = [at if at is None else at.replace(tzinfo=None) for at in times]
+            utc = pd.Series(np.array(naive, dtype="datetime64[us]"))
+            made.isetitem(place, utc.dt.tz_localize("UTC"))
     return made
 
 

@@ -10,8 +10,8 @@ select  -- noqa: ST06
     tail.key as tail_key,
     coalesce(tail.label, tail.key) as tail_label,
     triple.confidence,
-    triple.valid_from,
-    triple.observed_at
+    nullif(triple.valid_from, '-infinity') as valid_from,
+    nullif(triple.observed_at, '-infinity') as observed_at
 from kg.triple
 inner join kg.entity as head on triple.head_id = head.entity_id
 inner join kg.relation on triple.relation_id = relation.relation_id
@@ -20,7 +20,7 @@ where
     triple.valid_from <= now() and now() < triple.valid_to
     and triple.observed_at <= now() and now() < triple.retracted_at;
 comment on view kg.triple_now is
-'Every triple that holds now as known now, with names instead of ids. One row per triple; purchases are in raw.interaction, both together in kg.fact.';
+'Every triple that holds now as known now, with names instead of ids. One row per triple; times are null where the source gives none. Purchases are in raw.interaction, both together in kg.fact.';
 
 create or replace function kg.triples_at(
     true_at timestamptz default now(), known_at timestamptz default now()
@@ -48,9 +48,9 @@ as $$
         tail.key,
         coalesce(tail.label, tail.key) as tail_label,
         triple.confidence,
-        triple.valid_from,
-        triple.valid_to,
-        triple.observed_at
+        nullif(triple.valid_from, '-infinity') as valid_from,
+        nullif(triple.valid_to, 'infinity') as valid_to,
+        nullif(triple.observed_at, '-infinity') as observed_at
     from kg.triple
     inner join kg.entity as head on triple.head_id = head.entity_id
     inner join kg.relation on triple.relation_id = relation.relation_id
@@ -60,7 +60,7 @@ as $$
         and triple.observed_at <= known_at and known_at < triple.retracted_at
 $$;
 comment on function kg.triples_at(timestamptz, timestamptz) is
-'Every triple that held at true_at, as it was known at known_at. One row per triple, no order.';
+'Every triple that held at true_at, as it was known at known_at. One row per triple, no order; a time is null where the source gives none.';
 
 create or replace function kg.evidence_of(
     head_type text,
@@ -95,7 +95,7 @@ begin
         evidence.method,
         evidence.span,
         evidence.confidence,
-        evidence.observed_at
+        nullif(evidence.observed_at, '-infinity')
     from kg.evidence
     inner join kg.relation on evidence.relation_id = relation.relation_id
     inner join kg.entity as tail on evidence.tail_id = tail.entity_id

@@ -71,6 +71,11 @@ begin
             and triple.valid_from <= neighbors.known_at and neighbors.known_at < triple.valid_to
             and triple.observed_at <= neighbors.known_at and neighbors.known_at < triple.retracted_at
         group by triple.relation_id, triple.head_id
+    ),
+
+    best_stated as (
+        select *
+        from stated
         order by observed_at desc, confidence desc, relation_id, neighbor_id, direction
         limit k
     ),
@@ -113,7 +118,12 @@ begin
                 or raw.relation_of(interaction.event) = neighbors.relation
             )
         group by raw.relation_of(interaction.event), interaction.customer_id
-        order by observed_at desc, relation, neighbor_key collate "C"
+    ),
+
+    last_happened as (
+        select *
+        from happened
+        order by observed_at desc, relation collate "C", neighbor_key collate "C"
         limit k
     ),
 
@@ -129,7 +139,11 @@ begin
             stated.observed_at,
             0::bigint as interactions,
             (
-                select string_agg(distinct evidence.source, ', ' order by evidence.source)
+                select
+                    string_agg(
+                        distinct evidence.source collate "C", ', '
+                        order by evidence.source collate "C"
+                    )
                 from kg.evidence
                 where
                     evidence.relation_id = stated.relation_id
@@ -138,7 +152,7 @@ begin
                     and evidence.tail_id
                     = case stated.direction when 'out' then stated.neighbor_id else entity end
             ) as source
-        from stated
+        from best_stated as stated
         inner join kg.relation on stated.relation_id = relation.relation_id
         inner join kg.entity as neighbor on stated.neighbor_id = neighbor.entity_id
         union all
@@ -152,7 +166,7 @@ begin
             happened.observed_at,
             happened.interactions,
             null as source
-        from happened
+        from last_happened as happened
     ),
 
     distinct_neighbor as (
@@ -177,7 +191,7 @@ begin
         found.neighbor_key,
         coalesce(found.neighbor_label, product.title, found.neighbor_key),
         found.confidence,
-        found.observed_at,
+        nullif(found.observed_at, '-infinity'),
         found.interactions,
         coalesce(found.source, 'raw.interaction')
     from distinct_neighbor as found
@@ -194,7 +208,7 @@ begin
 end
 $$;
 comment on function kg.neighbors(text, text, text, text, int, timestamptz) is
-'What an entity is connected to, as known and true at known_at. One row per relation, direction and neighbour: first what is stated (newest, then most confident), then what customers did (newest first; interactions counts the lines). direction out: the entity is the head. An unknown entity, relation or direction is an error.';
+'What an entity is connected to, as known and true at known_at. One row per relation, direction and neighbour: first what is stated (newest, then most confident), then what customers did (newest first; interactions counts the lines). observed_at is null where the source gives no time. direction out: the entity is the head. An unknown entity, relation or direction is an error.';
 
 create or replace function kg.require_relation(relation text) returns void
 language plpgsql stable
