@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 import psycopg
@@ -168,10 +168,13 @@ def open_connection(dsn: str) -> Connection[TupleRow]:
     psycopg.OperationalError : the server cannot be reached.
     """
     parts = {"application_name": "kgfeatures"} | parse_dsn(dsn)
-    conn = psycopg.connect(make_conninfo(**parts))
+    conn = psycopg.connect(make_conninfo(**parts | {"client_encoding": "UTF8"}))
     try:
         conn.autocommit = True
         conn.execute("set time zone 'UTC'")
+        with suppress(psycopg.errors.InvalidParameterValue):
+            # Work of a killed client ends soon, not with its statement; not on every platform.
+            conn.execute("set client_connection_check_interval = '2s'")
         register(conn)
         conn.autocommit = False
     except BaseException:
