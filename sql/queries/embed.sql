@@ -111,3 +111,17 @@ select
     v
 from emb.vectors(%(alias)s, %(entity_type)s)
 order by key;
+
+-- name: versions
+-- The cards of all versions. One row per version, ordered by alias, the one in use first.
+select
+    model.alias,
+    model.model_id,
+    model.scorer,
+    model.dim,
+    model.known_at,
+    alias.model_id is not null as in_use,
+    emb.candidates(model.model_id, null, null) as entities
+from emb.model
+left join emb.alias on model.model_id = alias.model_id and model.alias = alias.alias
+order by model.alias asc, in_use desc, model.known_at desc, model.model_id asc;

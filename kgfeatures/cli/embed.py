@@ -1,0 +1,117 @@
+"""`kgfeatures embed`: train graph vectors, encode texts, list and switch versions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.db import connect
+
+if TYPE_CHECKING:
+    from kgfeatures.db.runs import StepResult
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Train graph vectors, encode texts, switch versions.",
+)
+
+Force = Annotated[bool, typer.Option("--force", help="Do it even when nothing changed.")]
+KnownAt = Annotated[
+    datetime | None,
+    typer.Option(help="Use only what was known then, UTC; without it, all that was loaded."),
+]
+
+
+@app.command()
+def graph(
+    *,
+    dim: Annotated[int, typer.Option(help="Numbers per vector.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Passes over the triples.")] = 12,
+    seed: Annotated[int, typer.Option(help="Of the start values and the order.")] = 0,
+    known_at: KnownAt = None,
+    force: Force = False,
+) -> None:
+    """Train TransE over the graph and publish it as alias `graph` and as feature tables."""
+    from kgfeatures.embedding import TrainingSettings  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import embed  # noqa: PLC0415
+
+    settings = TrainingSettings(dim=dim, epochs=epochs, seed=seed)
+    with connect() as database, terminal_progress() as progress:
+        result = embed.run_graph(
+            database, settings=settings, known_at=_utc(known_at), progress=progress, force=force
+        )
+    _report(result)
+
+
+@app.command()
+def text(
+    encoder: Annotated[
+        str, typer.Argument(help="builtin:minilm, builtin:chargram, hf:<id>@<rev>, path:<folder>")
+    ] = "builtin:minilm",
+    *,
+    threads: Annotated[int, typer.Option(help="Of the model; at most the idle cores.")] = 1,
+    features: Annotated[
+        bool | None,
+        typer.Option(help="Fill the text feature tables; by default builtin:minilm does."),
+    ] = None,
+    known_at: KnownAt = None,
+    force: Force = False,
+) -> None:
+    """Encode the products' texts and publish them as alias `text_<encoder>`."""
+    from kgfeatures.steps import embed  # noqa: PLC0415  --help does without
+
+    with connect() as database, terminal_progress() as progress:
+        result = embed.run_text(
+            database,
+            encoder,
+            threads=threads,
+            features=features,
+            known_at=_utc(known_at),
+            progress=progress,
+            force=force,
+        )
+    _report(result)
+
+
+@app.command()
+def versions() -> None:
+    """List the versions of all vectors, those in use with a star."""
+    with connect() as database:
+        rows = database.rows("embed.versions")
+    for row in rows:
+        star = "*" if row["in_use"] else " "
+        card = f"{row['scorer']}, {row['dim']} numbers, {row['entities']:,} entities"
+        known = f"known at {row['known_at']:%Y-%m-%d}"
+        typer.echo(f"{star} {row['alias']:<16} {row['model_id']:>10}  {card}, {known}")
+    if not rows:
+        typer.echo("no vectors yet; run `kgfeatures embed graph`")
+
+
+@app.command()
+def activate(
+    alias: Annotated[str, typer.Argument(help="graph, text_minilm …")],
+    model_id: Annotated[int, typer.Argument(help="A version of it, see `versions`.")],
+) -> None:
+    """Point an alias to another of its versions; its feature tables are swapped with it."""
+    from kgfeatures.graph import vectors  # noqa: PLC0415  --help does without
+
+    with connect() as database, database.transaction() as conn:
+        vectors.activate(conn, alias, model_id)
+    typer.echo(f"{alias} is version {model_id} now")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _report(result: StepResult) -> None:
+    if result.skipped:
+        typer.echo(f"{result.step}: nothing changed since the last run")
+        return
+    for name, rows in sorted(result.rows.items()):
+        typer.echo(f"{name}: {rows} rows")
+    typer.echo(f"{result.step}: {result.seconds:.1f} s")

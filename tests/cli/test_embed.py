@@ -1,0 +1,71 @@
+"""`kgfeatures embed` on a database of its own, through the real command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from kgfeatures.cli.embed import app
+from kgfeatures.errors import DatabaseError, DataError
+from kgfeatures.graph import vectors
+from kgfeatures.types import entity_ids
+
+if TYPE_CHECKING:
+    from kgfeatures.db import Database
+
+
+@pytest.fixture
+def run(db_dsn: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KGFEATURES_DSN", db_dsn)
+
+    def run(*arguments: str) -> str:
+        answer = CliRunner().invoke(app, list(arguments))
+        if answer.exception is not None:
+            raise answer.exception
+        return answer.output
+
+    return run
+
+
+def publish(db: Database, data_hash: str) -> int:
+    card = vectors.ModelCard(
+        alias="graph", kind="graph", scorer="transe_l2", operator="<->", parameters={},
+        data_hash=data_hash, code_version="1", known_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    )  # fmt: skip
+    with db.transaction() as conn:
+        conn.execute(
+            "insert into kg.entity (entity_id, entity_type, key) "
+            "values (kg.entity_id('product', 'a'), 'product', 'a') on conflict do nothing"
+        )
+        vectors.publish(conn, card, entity_ids("product", ["a"]), np.ones((1, 2), dtype="f4"))
+    return card.model_id
+
+
+def test_versions_marks_the_one_in_use_and_activate_moves_it(run, db: Database) -> None:
+    assert run("versions") == "no vectors yet; run `kgfeatures embed graph`\n"
+    old, new = publish(db, "old"), publish(db, "new")
+    lines = run("versions").splitlines()
+    assert lines[0].split()[:3] == ["*", "graph", str(new)]
+    assert "transe_l2, 2 numbers, 1 entities, known at 2020-01-01" in lines[0]
+    assert run("activate", "graph", str(old)) == f"graph is version {old} now\n"
+    assert f"* graph {old}" in " ".join(run("versions").split())
+
+
+def test_activate_refuses_an_unknown_version(run) -> None:
+    with pytest.raises(DatabaseError, match='model 1 is no version of "graph"'):
+        run("activate", "graph", "1")
+
+
+@pytest.mark.parametrize("command", [("graph", "--epochs", "1"), ("text", "builtin:chargram")])
+def test_an_empty_shop_says_what_to_run(run, command: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="run `kgfeatures ingest DIR` first"):
+        run(*command)
+
+
+def test_settings_that_cannot_train_are_refused(run) -> None:
+    with pytest.raises(DataError, match="dim is 0; it must be at least 1"):
+        run("graph", "--dim", "0")
