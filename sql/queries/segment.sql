@@ -57,3 +57,15 @@ select seg.describe(%(name)s);
 -- name: clear
 -- Empties the table of a segmentation. Params: name text.
 select seg.clear_table(%(name)s);
+
+-- name: described
+-- What each segment is like. One row per segment. Params: name text.
+select
+    segment_id,
+    segment_name,
+    segment_name_zh,
+    size,
+    share,
+    medians,
+    attributes
+from seg.profile(%(name)s);

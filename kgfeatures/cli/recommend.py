@@ -1,0 +1,57 @@
+"""`kgfeatures recommend`: neighbours, weights and a list for each customer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.db import connect
+from kgfeatures.errors import DataError
+
+
+def recommend(
+    *,
+    k: Annotated[int, typer.Option("-k", help="Products published per customer.")] = 50,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the signals, such as bought_together=0.6,graph_vector=0.35,popular=0.05.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do it even when nothing changed.")
+    ] = False,
+) -> None:
+    """Compute and publish recommendations: select * from rec.recommend('<customer>')."""
+    from kgfeatures.recommend import DEFAULT_WEIGHTS  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import recommend as step  # noqa: PLC0415
+
+    chosen = DEFAULT_WEIGHTS if weights is None else parse_weights(weights)
+    settings = step.RecommendSettings(weights=chosen, k=k)
+    with connect() as database, terminal_progress() as progress:
+        result = step.recommend(database, settings, progress=progress, force=force)
+    if result.skipped:
+        typer.echo("recommend: nothing changed since the last run")
+        return
+    for name, rows in sorted(result.rows.items()):
+        typer.echo(f"{name}: {rows} rows")
+    typer.echo(f"recommend: {result.seconds:.1f} s")
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Return weights by signal from "signal=number,signal=number".
+
+    Raises
+    ------
+    DataError : another form, or no number.
+    """
+    pairs = [part.partition("=") for part in text.split(",")]
+    try:
+        return {name.strip(): float(weight) for name, _, weight in pairs}
+    except ValueError:
+        raise DataError(
+            f"weights are {text!r}; write bought_together=0.6,graph_vector=0.35,popular=0.05"
+        ) from None

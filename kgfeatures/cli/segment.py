@@ -1,0 +1,38 @@
+"""`kgfeatures segment`: customers in groups of like behaviour."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.db import connect
+
+
+def segment(
+    *,
+    name: Annotated[
+        str, typer.Option(help="Of the segmentation: its table is feature.segment_<name>.")
+    ] = "behaviour",
+    k: Annotated[
+        int | None,
+        typer.Option("-k", help="Number of segments; chosen from 4 to 8 when left out."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do it even when nothing changed.")
+    ] = False,
+) -> None:
+    """Group customers into segments: select * from seg.profile('behaviour')."""
+    from kgfeatures.steps import segment as step  # noqa: PLC0415  --help does without
+
+    settings = step.SegmentSettings(name=name, k=k)
+    with connect() as database, terminal_progress() as progress:
+        result = step.segment(database, settings, progress=progress, force=force)
+        described = database.rows("segment.described", name=name)
+    if result.skipped:
+        typer.echo("segment: nothing changed since the last run")
+    for row in described:
+        typer.echo(f"{row['segment_id']}  {row['size']:>7} customers  {row['segment_name']}")
+    if not result.skipped:
+        typer.echo(f"segment: {result.seconds:.1f} s")
