@@ -158,8 +158,19 @@ begin
         made, key_name, vector_name
     );
     execute format(
-        'comment on table feature.%I is %L', made,
-        format('Vectors of model %s, see emb.model. One row per %s.', model_id, entity_type)
+        'comment on table feature.%1$I is %4$L;
+        comment on column feature.%1$I.%2$I is %5$L;
+        comment on column feature.%1$I.event_timestamp is %6$L;
+        comment on column feature.%1$I.created_timestamp is %7$L;
+        comment on column feature.%1$I.model_id is %8$L;
+        comment on column feature.%1$I.%3$I is %9$L',
+        made, key_name, vector_name,
+        format('Vectors of model %s, see emb.model. One row per %s.', model_id, entity_type),
+        format('The shop''s key of the %s.', entity_type),
+        'The cut-off: only what was known then is in the vectors.',
+        'When the row could be known: the cut-off itself.',
+        'The version that the vectors are of: all rows of this table have the same.',
+        'The vector; comparable with those of the same version only.'
     );
     execute format('analyze feature.%I', made);
     if entity_type = 'customer' then
