@@ -72,13 +72,20 @@ def wide_at(data: Bytes, places: IntArray, wire: DTypeLike, width: int) -> NDArr
     size = layout.itemsize * width
     if len(places) == 0 or len(data) < size:
         return np.zeros((len(places), width), dtype=native)
-    windows = np.lib.stride_tricks.sliding_window_view(data, size)
-    # A null at the end of the data has nothing behind it; whatever is read there is masked.
-    return windows[np.minimum(places, len(windows) - 1)].view(layout).astype(native, copy=False)
+    step = int(places[1] - places[0]) if len(places) > 1 else size
+    inside = step > 0 and int(places[-1]) + size <= len(data)
+    if inside and bool((np.diff(places) == step).all()):
+        shape, strides = (len(places), width), (step, layout.itemsize)
+        found = np.ndarray(shape, layout, data.data, int(places[0]), strides)
+    else:
+        windows = np.lib.stride_tricks.sliding_window_view(data, size)
+        # A null at the end of the data has nothing behind it; what is read instead is masked.
+        found = windows[np.minimum(places, len(windows) - 1)].view(layout)
+    return found.astype(native)
 
 
 def to_batch(
-    messages: Sequence[bytes], kinds: Sequence[Kind], names: Sequence[str]
+    messages: Sequence[bytes | memoryview], kinds: Sequence[Kind], names: Sequence[str]
 ) -> pa.RecordBatch:
     """Return the rows that a list of messages holds, one message per row."""
     data, begins = rows(messages)
@@ -91,7 +98,7 @@ def to_batch(
     )
 
 
-def rows(messages: Sequence[bytes]) -> tuple[Bytes, IntArray]:
+def rows(messages: Sequence[bytes | memoryview]) -> tuple[Bytes, IntArray]:
     """Return all bytes together (eight spare ones at the end) and where each row begins."""
     lengths = np.fromiter(map(len, messages), dtype=np.int64, count=len(messages))
     begins = np.cumsum(lengths) - lengths

@@ -211,17 +211,17 @@ def _vector_kind(conn: Connection[TupleRow]) -> dict[int, Kind]:
 
 def _messages(
     conn: Connection[TupleRow], statement: sql.Composed, params: dict[str, object]
-) -> Iterator[list[bytes]]:
+) -> Iterator[list[bytes | memoryview]]:
     """Yield the rows' messages, about CHUNK_BYTES at a time."""
     with conn.cursor() as cursor, cursor.copy(statement, params) as copy:
-        batch: list[bytes] = []
+        batch: list[bytes | memoryview] = []
         size, skip = 0, len(SIGNATURE)
-        for message in copy:
-            if skip:
-                message, skip = message[skip:], 0
-            if message == TRAILER or not message:
+        for received in copy:
+            message = memoryview(received)[skip:]
+            skip = 0
+            if len(message) == len(TRAILER):
                 continue
-            batch.append(bytes(message))
+            batch.append(message)
             size += len(message)
             if size >= CHUNK_BYTES:
                 yield batch
