@@ -6,7 +6,7 @@ the shop says of its products, a customer being the mean of the products bought.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +22,14 @@ from kgfeatures.types import entity_ids
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from psycopg import Connection
     from psycopg.rows import TupleRow
     from scipy.sparse import csr_array
 
     from kgfeatures.db import Database
+    from kgfeatures.embedding.base import GraphVectors
     from kgfeatures.types import FloatArray, IntArray, Progress
 
 GRAPH_VERSION = "1"
@@ -106,23 +107,29 @@ def _train(
         model=model,
         on_epoch=lambda _number, _loss: progress.advance(),
     )
-    function = score_function(model)
-    card = vectors.ModelCard(
-        alias="graph",
-        kind="graph",
-        scorer=function.scorer,
-        operator=function.operator,
-        parameters={"model": model, **asdict(settings)},
-        data_hash=vectors.content_hash(triples),
-        code_version=GRAPH_VERSION,
-        known_at=known_at,
-        feature_tables=GRAPH_FEATURES,
-        metrics={"triples": len(triples), "losses": [round(loss, 4) for loss in trained.losses]},
-    )
+    card = _graph_card(trained, settings, vectors.content_hash(triples), known_at)
     n = len(relations)
     both = vectors.RelationVectors(relations, trained.relations[:n], trained.relations[n:])
     progress.start("publish graph vectors")
     return vectors.publish(conn, card, entities, trained.entities, both)
+
+
+def _graph_card(
+    trained: GraphVectors, settings: TrainingSettings, data_hash: str, known_at: dt.datetime
+) -> vectors.ModelCard:
+    function = score_function(trained.model)
+    return vectors.ModelCard(
+        alias="graph",
+        kind="graph",
+        scorer=function.scorer,
+        operator=function.operator,
+        parameters={"model": trained.model, **asdict(settings)},
+        data_hash=data_hash,
+        code_version=GRAPH_VERSION,
+        known_at=known_at,
+        feature_tables=GRAPH_FEATURES,
+        metrics={"losses": [round(loss, 4) for loss in trained.losses]},
+    )
 
 
 def run_text(
@@ -170,32 +177,44 @@ def run_text(
         outputs=tuple(f"feature.{table}" for table in tables.values()),
     )
 
-    def work(conn: Connection[TupleRow], watch: Progress) -> dict[str, int]:
-        moment = _moment(conn, known_at)
+    work = _TextWork(encoder, version, threads, tables, known_at)
+    return run_step(database, step, params, work, progress=progress, force=force)
+
+
+@dataclass(frozen=True)
+class _TextWork:
+    """The work of `run_text`, called in its transaction."""
+
+    encoder: str
+    encoder_version: str
+    threads: int
+    tables: Mapping[str, str]
+    known_at: dt.datetime | None
+
+    def __call__(self, conn: Connection[TupleRow], progress: Progress) -> dict[str, int]:
+        known_at = _moment(conn, self.known_at)
         products, texts = _columns(conn, "embed.product_texts")
         if not texts:
             raise DataError("no product has a text; name its text columns in dataset.yaml")
-        encoded, kept = _encode(watch, encoder, threads, texts)
+        encoded, kept = _encode(progress, self.encoder, self.threads, texts)
         keys = [products[at] for at in kept]
-        buyers = _columns(conn, "embed.purchases", known_at=moment)
-        customers, means = mean_of_bought(keys, encoded, *buyers)
+        purchases = _columns(conn, "embed.purchases", known_at=known_at)
+        customers, means = mean_of_bought(keys, encoded, *purchases)
         card = vectors.ModelCard(
-            alias=alias,
+            alias=alias_of(self.encoder),
             kind="text",
             scorer="cosine",
             operator="<=>",
-            parameters={"encoder": encoder, "encoder_version": version},
-            data_hash=vectors.content_hash(products, texts, *buyers),
+            parameters={"encoder": self.encoder, "encoder_version": self.encoder_version},
+            data_hash=vectors.content_hash(products, texts, *purchases),
             code_version=TEXT_VERSION,
-            known_at=moment,
-            feature_tables=tables,
+            known_at=known_at,
+            feature_tables=self.tables,
             metrics={"texts": len(texts), "distinct_texts": len(set(texts))},
         )
-        watch.start("publish text vectors")
+        progress.start("publish text vectors")
         ids = np.concatenate([entity_ids("product", keys), entity_ids("customer", customers)])
         return vectors.publish(conn, card, ids, np.concatenate([encoded, means]))
-
-    return run_step(database, step, params, work, progress=progress, force=force)
 
 
 def alias_of(encoder: str) -> str:
