@@ -78,11 +78,14 @@ class LazyGroup(TyperGroup):
 def _load(entry: Entry) -> Any:
     module = importlib.import_module(f"{__name__}.{entry.module}")
     command: typer.Typer | Callable[..., None] = getattr(module, entry.attribute)
-    if isinstance(command, typer.Typer):
-        return get_command(command)
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(command)
-    return get_command(app)
+    if not isinstance(command, typer.Typer):
+        app = typer.Typer(rich_markup_mode=None)
+        app.command()(command)
+        command = app
+    made = get_command(command)
+    # Shell completion belongs to `kgfeatures` alone.
+    made.params = [given for given in made.params if not str(given.name).endswith("_completion")]
+    return made
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the flag's value
