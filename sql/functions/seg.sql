@@ -191,7 +191,7 @@ as $$
 declare
     target text := seg.table_name(name);
     moment timestamptz := ops.data_cutoff();
-    members bigint;
+    listed bigint;
 begin
     if not has_schema_privilege('feature', 'create') then
         raise exception 'login % may only read; publishing a segment writes feature.%', session_user, target
@@ -212,17 +212,17 @@ begin
         select distinct on (given) given, $1, $1, 0, $2 from unnest($3) as given order by given',
         target
     ) using moment, name, customer_ids;
-    get diagnostics members = row_count;
+    get diagnostics listed = row_count;
     delete from seg.profile as described where described.name = publish.name;
     insert into seg.profile (name, segment_id, segment_name, size, share)
-    select publish.name, 0, publish.name, publish.members, publish.members::real / count(*)
+    select publish.name, 0, publish.name, listed, listed::real / count(*)
     from (
         select customer.customer_id from raw.customer
         union
         select interaction.customer_id from raw.interaction
     ) as known;
     perform seg.describe(name);
-    return members;
+    return listed;
 end
 $$;
 comment on function seg.publish(text, text[]) is
