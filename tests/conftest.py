@@ -147,6 +147,21 @@ def reader(db_dsn: str) -> Iterator[Connection[TupleRow]]:
         yield lent
 
 
+@pytest.fixture(scope="session")
+def shop(
+    make_database: Callable[[str | None], str],
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Database]:
+    """Give a small real shop, built through every step, in which nobody commits."""
+    from tests import shop as small  # takes torch and feast along
+
+    dsn = make_database(template)
+    with Database(lambda: dsn) as database:
+        small.build(database, small.write(tmp_path_factory.mktemp("shop")))
+        yield database
+
+
 def remove_servers(folder: Path) -> None:
     """Stop the servers whose homes are `folder` or lie in it, and delete it."""
     for data in folder.rglob("pgdata"):
