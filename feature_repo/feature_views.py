@@ -174,8 +174,17 @@ segment_behaviour = FeatureView(
     entities=[customer],
     schema=[
         customer_key,
-        Field(name="segment_id", dtype=Int32, description="Number of the segment."),
-        Field(name="segment_name", dtype=String, description="What the segment is called."),
+        Field(
+            name="segment_id",
+            dtype=Int32,
+            description="Number of the segment, 0 = the biggest when it was made.",
+        ),
+        Field(name="segment_name", dtype=String, description="What is special about the segment."),
+        Field(
+            name="distance",
+            dtype=Float32,
+            description="Euclidean, to the middle of the segment; lower is more typical.",
+        ),
     ],
     source=segment_behaviour_source,
     ttl=NEVER_EXPIRES,

@@ -89,8 +89,8 @@ def _read(path: Path) -> pd.DataFrame:
         raise DataError(f"there is no file {path}; give a csv or parquet file of labels")
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    keys: dict[str, type[str]] = {"customer_id": str, "product_id": str}
-    frame = pd.read_csv(path, dtype=keys)
+    # Read as numbers, keys would lose their leading zeros.
+    frame = pd.read_csv(path, converters={"customer_id": str, "product_id": str})
     if "event_timestamp" in frame.columns:
         try:
             frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True)

@@ -84,8 +84,7 @@ def _joined(store: FeatureStore, entity_df: pd.DataFrame, request: Request) -> p
     import pandas as pd  # noqa: PLC0415
 
     labels = pd.DataFrame({key: entity_df[key].to_numpy() for key in request.keys})
-    labels[TIME] = pd.to_datetime(entity_df[TIME], utc=True).to_numpy()
-    labels[TIME] = labels[TIME].dt.tz_localize("UTC")
+    labels[TIME] = pd.DatetimeIndex(pd.to_datetime(entity_df[TIME], utc=True))
     labels[ROW] = range(len(labels))
     job = store.get_historical_features(
         entity_df=labels,
