@@ -49,8 +49,10 @@ create table kg.evidence (
     span text not null default '',
     confidence real not null,
     document_id bigint,
+    valid_from timestamptz not null default '-infinity',
+    valid_to timestamptz not null default 'infinity',
     observed_at timestamptz not null default '-infinity',
-    primary key (head_id, relation_id, tail_id, source, method, span)
+    primary key (head_id, relation_id, tail_id, source, method, span, valid_from, observed_at)
 );
 comment on table kg.evidence is
 'Why a triple is believed: which source, by which method (column, gazetteer, rule, model), which words. One row per piece.';
