@@ -45,10 +45,12 @@ def pack(columns: Sequence[Pieces]) -> memoryview:
     """Return the rows made of these columns, without the signature and the trailer."""
     fixed = [column for column in columns if isinstance(column, np.ndarray)]
     if len(fixed) == len(columns):
-        layout = [("count", ">i2"), *((str(i), column.dtype) for i, column in enumerate(fixed))]
+        # As opaque bytes (V): numpy copies those at once, structured fields one by one.
+        opaque = [column.view(f"V{column.dtype.itemsize}") for column in fixed]
+        layout = [("count", ">i2"), *((str(i), column.dtype) for i, column in enumerate(opaque))]
         rows = np.empty(len(fixed[0]), dtype=layout)
         rows["count"] = len(fixed)
-        for i, column in enumerate(fixed):
+        for i, column in enumerate(opaque):
             rows[str(i)] = column
         return rows.view(np.uint8).data
     count = pa.scalar(len(columns).to_bytes(2, "big"), pa.large_binary())
