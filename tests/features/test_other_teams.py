@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 def test_the_python_of_the_page_for_other_teams_runs(shop, monkeypatch) -> None:
     monkeypatch.setenv("KGFEATURES_DSN", shop.dsn)
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    flags = re.MULTILINE | re.DOTALL
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), flags)
     names: dict[str, object] = {}
     for block in blocks:
         text = block.replace("13085", "c1").replace("2010-", "2020-")
