@@ -8,6 +8,7 @@ element-wise join.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,10 +177,9 @@ def _arrays(array: pa.Array, kind: Kind, place: Place) -> Pieces:
     """Return arrays of one dimension: their headers, then the pieces of their elements."""
     if kind.element is None:
         raise DataError(f"{place.table}.{place.column} is no array")
-    items = pieces(array.values, kind.element, None, place)
-    elements = as_bytes(items)
-    together = elements[0] if len(elements) == 1 else joined(elements)
     ends = array.offsets.to_numpy()
+    elements = as_bytes(pieces(array.values, kind.element, None, replace(place, ends=ends)))
+    together = elements[0] if len(elements) == 1 else joined(elements)
     offsets = offsets_of(together)[ends]
     counts = np.diff(ends)
     header = _array_header(counts, kind, has_null=bool(array.values.null_count))

@@ -22,24 +22,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from kgfeatures.db.binary import Kind
 
     Columns = pd.DataFrame | pa.Table | Mapping[str, Any]
 
+_SQL_NAMES = {
+    "bool": "boolean",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+}
 FLOAT4_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands, for messages."""
+    """Where a value stands, for messages; `ends` are the lists' ends when it is an element."""
 
     table: str
     column: str
     first_row: int = 0
+    ends: NDArray[np.int32] | None = None
 
     def error(self, row: int, value: object, wrong: str) -> DataError:
         """Return the error about one value; rows are counted from 0."""
+        if self.ends is not None:
+            row = int(np.searchsorted(self.ends, row, side="right")) - 1
         shown = repr(value)
         shown = shown if len(shown) <= 80 else shown[:77] + "…"
         return DataError(
@@ -110,14 +122,8 @@ def accepts(kind: Kind, given: pa.DataType) -> bool:
 
 
 def _sliceable(column: Any) -> Any:
-    if isinstance(column, pa.Array | pa.ChunkedArray | np.ndarray) or hasattr(column, "iloc"):
-        return column
-    return np.asarray(column, dtype=None if _is_plain(column) else object)
-
-
-def _is_plain(column: Any) -> bool:
-    """Return whether numpy may choose the type of a list: not for texts, nulls and lists."""
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in column)
+    known = isinstance(column, pa.Array | pa.ChunkedArray | np.ndarray | list)
+    return column if known or hasattr(column, "iloc") else list(column)
 
 
 def _is_number(given: pa.DataType) -> bool:
@@ -184,8 +190,10 @@ def _wrong_type(array: pa.Array, kind: Kind, place: Place) -> DataError:
 
 
 def wanted(kind: Kind) -> str:
-    """Return what a column of this kind takes, for messages."""
-    return f"the column is {kind.name.removeprefix('_')}{'[]' if kind.name[0] == '_' else ''}"
+    """Return what a column of this kind takes, by its SQL name (int8 means another in numpy)."""
+    element = kind.name.removeprefix("_")
+    brackets = "[]" if kind.element else ""
+    return f"the column is {_SQL_NAMES.get(element, element)}{brackets}"
 
 
 def _require_range(array: pa.Array, kind: Kind, place: Place) -> None:
