@@ -86,14 +86,34 @@ def read_arrow(conn: Connection[TupleRow], name: str, /, **params: object) -> pa
     DataError : two columns of one name.
     DatabaseError : the database refuses it.
     """
+    return _arrow(conn, name, sql.SQL(queries.text(name)), params)
+
+
+def _arrow(
+    conn: Connection[TupleRow], name: str, query: sql.Composable, params: dict[str, object]
+) -> pa.Table:
     with translated(name):
-        names, kinds, statement = _prepared(conn, name, params)
+        names, kinds, statement = _prepared(conn, name, query, params)
         batches = [
             decode.to_batch(messages, kinds, names)
             for messages in _messages(conn, statement, params)
         ]
     fields = zip(names, (kind.arrow for kind in kinds), strict=True)
     return pa.Table.from_batches(batches, pa.schema(list(fields))).combine_chunks()
+
+
+def read_table(conn: Connection[TupleRow], table: str) -> pa.Table:
+    """Return all rows of the table or view "schema.table", types as `read_arrow` gives them.
+
+    Raises
+    ------
+    UnknownNameError : there is no such table.
+    DatabaseError : the database refuses it.
+    """
+    if not queries.fetch(conn, "transport.columns", target=table):
+        raise UnknownNameError(f"no table {table!r}; name it schema.table, or create it first")
+    query = sql.SQL("select * from {}").format(sql.Identifier(*table.split(".")))
+    return _arrow(conn, table, query, {})
 
 
 def read_vectors(
@@ -111,7 +131,8 @@ def read_vectors(
     DataError : the query gives other columns, null vectors, or vectors of several widths.
     """
     with translated(name):
-        names, kinds, statement = _prepared(conn, name, params)
+        query = sql.SQL(queries.text(name))
+        names, kinds, statement = _prepared(conn, name, query, params)
         if len(kinds) != 2 or kinds[1].name != "vector":
             listed = ", ".join(f"{n} {k.name}" for n, k in zip(names, kinds, strict=True))
             raise DataError(f"query {name} gives ({listed}); it must give a key and a vector")
@@ -175,10 +196,9 @@ def _chunks(
 
 
 def _prepared(
-    conn: Connection[TupleRow], name: str, params: dict[str, object]
+    conn: Connection[TupleRow], name: str, query: sql.Composable, params: dict[str, object]
 ) -> tuple[list[str], list[Kind], sql.Composed]:
-    """Return the columns of a named query and the COPY that sends them in known types."""
-    query = sql.SQL(queries.text(name))
+    """Return the columns of a query and the COPY that sends them in known types."""
     described = conn.execute(sql.SQL("select * from (\n") + query + sql.SQL("\n) limit 0"), params)
     columns = described.description or []
     names = [column.name for column in columns]

@@ -1,0 +1,190 @@
+"""Which rows of a source are loaded, which are left out on purpose, which are rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgfeatures.errors import DataError
+from kgfeatures.graph.cleaning import Cleaned, clean, shown, to_key, to_number
+from kgfeatures.graph.sheet import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.sheet import Sheet
+
+MAX_REJECTED = 0.01
+
+
+@dataclass
+class Loaded:
+    """What became of one source.
+
+    Parameters
+    ----------
+    section : its entry in the manifest.
+    rows_read : with those left out and rejected.
+    rows : cleaned rows, with their number as `source_row`.
+    rejected : at least one problem for each row that could not be loaded.
+    dropped : how many rows were left out on purpose, by reason; each row counts once.
+    unit : "line" or "row": what the numbers count.
+    """
+
+    section: Section
+    rows_read: int
+    rows: pa.Table
+    rejected: list[Problem]
+    dropped: dict[str, int]
+    unit: str
+
+    def rows_rejected(self) -> int:
+        """Return the number of rows with a problem."""
+        return len({problem.row for problem in self.rejected})
+
+
+@dataclass
+class Selection:
+    """The rows of one sheet while their columns are cleaned."""
+
+    section: Section
+    sheet: Sheet
+    columns: dict[str, pa.Array] = field(default_factory=dict[str, pa.Array])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    dropped: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __post_init__(self) -> None:
+        """Begin with every row."""
+        self.alive: NDArray[np.bool_] = np.ones(len(self.sheet.rows), dtype=bool)
+
+    def drop(self, mask: NDArray[np.bool_], reason: str) -> None:
+        """Leave out the rows for which `mask` (n,) is true; those already left out keep theirs."""
+        leaving = mask & self.alive
+        if leaving.any():
+            self.dropped[reason] = self.dropped.get(reason, 0) + int(leaving.sum())
+            self.alive &= ~mask
+
+    def add(self, name: str, cleaned: Cleaned, required: str | None = None) -> pa.Array:
+        """Take a cleaned column; return it.
+
+        Parameters
+        ----------
+        required : the source's column; a row in which it is empty is rejected.
+        """
+        self.columns[name] = cleaned.values
+        self.problems += cleaned.problems
+        if required is not None:
+            known = {problem.row for problem in cleaned.problems}
+            empty = np.flatnonzero(nulls(cleaned.values) & self.alive)
+            self.problems += [
+                Problem(row, required, "", "is empty")
+                for row in self.sheet.rows[empty].tolist()
+                if row not in known
+            ]
+        return cleaned.values
+
+    def add_key(
+        self, name: str, convert: Callable[[object], str], optional: bool = False
+    ) -> pa.Array:
+        """Take the column of keys that the manifest calls `name`; rows without one are left out.
+
+        Parameters
+        ----------
+        convert : makes a value the shop's key; raises RefusedError.
+        optional : keep rows without a key.
+        """
+        column = self.section.columns[name]
+        cleaned = clean(self.sheet, column, convert, pa.string(), self.section.empty)
+        values = self.add(f"{name}_id", cleaned)
+        if not optional:
+            refused = np.isin(self.sheet.rows, [problem.row for problem in cleaned.problems])
+            self.drop(nulls(values) & ~refused, f"no {name}")
+        return values
+
+    def add_product(self, manifest: Manifest, *, optional: bool = False) -> pa.Array:
+        """Take the column of product keys, without the products that the manifest excludes."""
+        values = self.add_key("product", product_key(manifest), optional=optional)
+        self.drop(excluded(manifest, values), "excluded product")
+        return values
+
+    def keep_positive(self) -> None:
+        """Leave out rows whose column `positive` is not above zero."""
+        column = self.section.positive
+        if column is None:
+            return
+        cleaned = clean(self.sheet, column, to_number, pa.float64(), self.section.empty)
+        self.problems += cleaned.problems
+        above = pc.fill_null(pc.greater(cleaned.values, 0), fill_value=False)
+        refused = np.isin(self.sheet.rows, [problem.row for problem in cleaned.problems])
+        self.drop(~above.to_numpy(zero_copy_only=False) & ~refused, f"{column} not above zero")
+
+    def finish(self) -> Loaded:
+        """Return the rows that are neither left out nor have a problem."""
+        problems = self.problems
+        if problems:
+            at = np.array([problem.row for problem in problems])
+            counts = np.isin(at, self.sheet.rows[self.alive])
+            problems = [problem for problem, one in zip(problems, counts, strict=True) if one]
+            self.alive &= ~np.isin(self.sheet.rows, at)
+        table = pa.table({"source_row": pa.array(self.sheet.rows), **self.columns})
+        rejected = {(each.row, each.column): each for each in [*self.sheet.broken, *problems]}
+        return Loaded(
+            section=self.section,
+            rows_read=len(self.sheet.rows) + len(self.sheet.broken),
+            rows=table.filter(pa.array(self.alive)),
+            rejected=[rejected[place] for place in sorted(rejected)],
+            dropped=self.dropped,
+            unit=self.sheet.unit,
+        )
+
+
+def product_key(manifest: Manifest) -> Callable[[object], str]:
+    """Return what makes a value a product's key, in the case that the manifest asks for."""
+    if manifest.product_case == "upper":
+        return lambda value: to_key(value).upper()
+    if manifest.product_case == "lower":
+        return lambda value: to_key(value).lower()
+    return to_key
+
+
+def excluded(manifest: Manifest, keys: pa.Array) -> NDArray[np.bool_]:
+    """Return for each key whether the manifest excludes that product: (n,)."""
+    encoded = pc.dictionary_encode(keys)
+    codes = [i for i, key in enumerate(encoded.dictionary.to_pylist()) if manifest.excludes(key)]
+    return np.isin(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), codes)
+
+
+def nulls(values: pa.Array) -> NDArray[np.bool_]:
+    """Return where an array is null: (n,)."""
+    return values.is_null().to_numpy(zero_copy_only=False)
+
+
+def require_few_rejected(loaded: Loaded, limit: float = MAX_REJECTED) -> None:
+    """Check that a source's rejected rows are an exception and not its rule.
+
+    Parameters
+    ----------
+    limit : the share of rows read that may be rejected, in [0, 1].
+
+    Raises
+    ------
+    DataError : more were; the message shows the first.
+    """
+    count = loaded.rows_rejected()
+    if count <= limit * loaded.rows_read:
+        return
+    first = loaded.rejected[0]
+    column = f", column {first.column!r}" if first.column else ""
+    raise DataError(
+        f"{loaded.section.name}, {loaded.unit} {first.row}{column}: {shown(first.value)!r} "
+        f"{first.reason}. {count:,} of {loaded.rows_read:,} rows are rejected, allowed are "
+        f"{limit:.2%}; nothing was loaded. Mend the file or the manifest, or allow more with "
+        "--max-rejected"
+    )

@@ -1,0 +1,151 @@
+"""Products and customers: titles, texts and triples from the columns that describe them.
+
+A file of its own holds each of them once. In the file of interactions a product stands on every
+line on which it was sold; there the most frequent text wins, ties by alphabet, and the others are
+kept as other titles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+
+from kgfeatures.errors import DataError
+from kgfeatures.graph.cleaning import clean, to_key, to_label, to_text
+from kgfeatures.graph.selection import Selection
+
+if TYPE_CHECKING:
+    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.selection import Loaded
+    from kgfeatures.graph.sheet import Sheet
+
+TRIPLE_COLUMNS = ("head_type", "head", "relation", "tail_type", "tail", "detail")
+
+
+@dataclass
+class Things:
+    """Products or customers by key.
+
+    Parameters
+    ----------
+    title, body : the chosen title; all texts, a line each.
+    others : titles that lost, most frequent first.
+    triples : columns head_type, head, relation, tail_type, tail, detail (the source's column).
+    """
+
+    title: dict[str, str] = field(default_factory=dict[str, str])
+    body: dict[str, str] = field(default_factory=dict[str, str])
+    others: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    keys: set[str] = field(default_factory=set[str])
+    triples: list[pd.DataFrame] = field(default_factory=list[pd.DataFrame])
+
+
+def load_things(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
+    """Return the cleaned rows of a source of products or customers.
+
+    Raises
+    ------
+    DataError : a key stands twice, though the file is not that of the interactions.
+    """
+    rows = Selection(section, sheet)
+    kind = section.kind.removesuffix("s")
+    is_product = kind == "product"
+    keys = rows.add_product(manifest) if is_product else rows.add_key("customer", to_key)
+    rows.keep_positive()
+    if section.name not in {lines.name for lines in manifest.of("interactions")}:
+        require_once(rows, keys, kind)
+    for column in texts_of(section):
+        rows.add(f"text:{column}", clean(sheet, column, to_text, pa.string(), section.empty))
+    for column in section.relations:
+        cleaned = clean(sheet, column, to_label, pa.string(), section.empty)
+        rows.add(f"relation:{column}", cleaned)
+    return rows.finish()
+
+
+def texts_of(section: Section) -> list[str]:
+    """Return the columns of text, the title's first."""
+    title = [section.columns["title"]] if "title" in section.columns else []
+    return list(dict.fromkeys([*title, *section.text]))
+
+
+def require_once(rows: Selection, keys: pa.Array, kind: str) -> None:
+    """Check that no key stands on two rows.
+
+    Raises
+    ------
+    DataError : one does; the message names both rows.
+    """
+    frame = pd.DataFrame({"key": keys.to_pandas(), "row": rows.sheet.rows})[rows.alive].dropna()
+    twice = frame[frame["key"].duplicated()]
+    if len(twice):
+        key, second = twice.iloc[0]
+        first = frame.loc[frame["key"] == key, "row"].iloc[0]
+        raise DataError(
+            f"{rows.section.name}: {kind} {key!r} stands on {rows.sheet.unit}s {first} and "
+            f"{second} ({len(twice):,} rows repeat a key); each may stand once, remove the others"
+        )
+
+
+def collect(things: Things, loaded: Loaded) -> None:
+    """Add what one source says to what earlier ones said; the earlier title stays."""
+    section = loaded.section
+    kind = section.kind.removesuffix("s")
+    rows = loaded.rows
+    keys = rows.column(f"{kind}_id").to_pandas()
+    things.keys.update(keys.unique())
+    chosen: dict[str, list[str]] = {}
+    for place, column in enumerate(texts_of(section)):
+        ranked = rank(keys, rows.column(f"text:{column}").to_pandas())
+        for key, values in ranked.items():
+            best = chosen.setdefault(key, [])
+            if not best and (place == 0 or "title" not in section.columns):
+                add_title(things, key, values)
+            best.append(values[0])
+    for key, texts in chosen.items():
+        earlier = [things.body[key]] if key in things.body else []
+        things.body[key] = "\n".join(dict.fromkeys([*earlier, *texts]))
+    for column, relation in section.relations.items():
+        ranked = rank(keys, rows.column(f"relation:{column}").to_pandas())
+        things.triples.append(
+            pd.DataFrame(
+                {
+                    "head_type": kind,
+                    "head": pd.Series(list(ranked), dtype=object),
+                    "relation": relation,
+                    "tail_type": entity_type(column),
+                    "tail": pd.Series([values[0] for values in ranked.values()], dtype=object),
+                    "detail": f"{section.name}:{column}",
+                }
+            )
+        )
+
+
+def add_title(things: Things, key: str, values: list[str]) -> None:
+    """Note a product's titles, best first."""
+    title = things.title.setdefault(key, values[0])
+    others = things.others.setdefault(key, [])
+    others += [value for value in values if value != title and value not in others]
+
+
+def rank(keys: pd.Series[str], values: pd.Series[str]) -> dict[str, list[str]]:
+    """Return the values of each key, most frequent first, ties by alphabet.
+
+    Parameters
+    ----------
+    keys, values : (n,) rows; those without a value do not count.
+    """
+    counts = pd.DataFrame({"key": keys, "value": values}).groupby(["key", "value"], sort=False)
+    frame = counts.size().reset_index(name="n")
+    frame = frame.sort_values(["key", "n", "value"], ascending=[True, False, True])
+    ranked: dict[str, list[str]] = {}
+    for key, value in zip(frame["key"], frame["value"], strict=True):
+        ranked.setdefault(key, []).append(value)
+    return ranked
+
+
+def entity_type(column: str) -> str:
+    """Return the type of the entities that a column names: "Made In" gives "made_in"."""
+    return "_".join(column.strip().lower().split())
