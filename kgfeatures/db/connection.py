@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from kgfeatures.config import settings
 from kgfeatures.db import launcher, migrations, queries
 from kgfeatures.db.adapters import register
-from kgfeatures.db.failures import parse_dsn, translated
+from kgfeatures.db.failures import login, parse_dsn, translated
 from kgfeatures.db.pool import Pool
 from kgfeatures.db.target import is_embedded
 from kgfeatures.errors import KGFeaturesError
@@ -156,8 +156,8 @@ class Database:
 
     def __repr__(self) -> str:
         parts = parse_dsn(self._locate())
-        parts.pop("password", None)
-        return f"Database({make_conninfo(**parts)!r})"
+        shown = {key: part for key, part in parts.items() if "password" not in key}
+        return f"Database({make_conninfo(**shown)!r})"
 
 
 def open_connection(dsn: str) -> Connection[TupleRow]:
@@ -167,8 +167,7 @@ def open_connection(dsn: str) -> Connection[TupleRow]:
     ------
     psycopg.OperationalError : the server cannot be reached.
     """
-    parts = {"application_name": "kgfeatures"} | parse_dsn(dsn)
-    conn = psycopg.connect(make_conninfo(**parts | {"client_encoding": "UTF8"}))
+    conn = psycopg.connect(login(dsn, "kgfeatures"))
     try:
         conn.autocommit = True
         conn.execute("set time zone 'UTC'")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from kgfeatures.errors import ConfigError, DatabaseError
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _MIGRATE = "if it belongs to kgfeatures, run `kgfeatures db migrate`"
+CONNECT_SECONDS = 10
+_UNPARSED = (
+    "the DSN cannot be parsed; write postgresql://user:password@host:port/database "
+    "(special characters percent-encoded) or host=… dbname=… user=…"
+)
 _UNREACHABLE = ("connection is bad", "connection failed", "refused", "could not")
 _ADVICE = {
     "08": "the connection broke; the next call opens a new one",
@@ -57,7 +62,7 @@ def translate(error: psycopg.Error, what: str = "") -> DatabaseError:
     # The context of a COPY is the line of the data; of a function, its inside.
     line = diag.context if diag.context and diag.context.startswith("COPY") else None
     parts = [primary, diag.message_detail, line, diag.message_hint, _advice(error, primary)]
-    text = "; ".join(part.strip().rstrip(".") for part in parts if part)
+    text = "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part)
     return DatabaseError(f"{what}: {text}" if what else text, error.sqlstate)
 
 
@@ -72,11 +77,18 @@ def parse_dsn(dsn: str) -> dict[str, str]:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         # `from None`: libpq's own message quotes the string.
-        raise ConfigError(
-            "the DSN cannot be parsed; write postgresql://user:password@host:port/database "
-            "(special characters percent-encoded) or host=… dbname=… user=…"
-        ) from None
-    return {key: str(value) for key, value in parts.items() if value is not None}
+        raise ConfigError(_UNPARSED) from None
+    given = {key: str(value) for key, value in parts.items() if value is not None}
+    if not given.get("port", "").replace(",", "0").isdigit() and given.get("port"):
+        # A password with an unencoded slash or colon ends up as the port.
+        raise ConfigError(_UNPARSED)
+    return given
+
+
+def login(dsn: str, application_name: str) -> str:
+    """Return `dsn` with what we add where it says nothing: our name, and a limit for connecting."""
+    ours = {"application_name": application_name, "connect_timeout": str(CONNECT_SECONDS)}
+    return make_conninfo(**ours | parse_dsn(dsn) | {"client_encoding": "UTF8"})
 
 
 def _advice(error: psycopg.Error, primary: str) -> str | None:

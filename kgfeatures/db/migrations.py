@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from kgfeatures.db import queries
-from kgfeatures.db.failures import parse_dsn, translate, translated
+from kgfeatures.db.failures import login, translate, translated
 from kgfeatures.db.sources import Source, read, read_all, sql_folder
 from kgfeatures.errors import DatabaseError, MigrationError
 
@@ -41,9 +41,8 @@ def migrate(dsn: str, folder: Path | None = None) -> list[str]:
         fails (nothing is kept then), or an administrator has to make something first.
     DatabaseError : the database cannot be reached.
     """
-    parse_dsn(dsn)
     root = folder or sql_folder()
-    with translated("migrate"), psycopg.connect(dsn, application_name="kgfeatures migrate") as conn:
+    with translated("migrate"), psycopg.connect(login(dsn, "kgfeatures migrate")) as conn:
         queries.execute(conn, "migrations.lock")
         _require_prerequisites(conn, root)
         todo = pending(conn, root)

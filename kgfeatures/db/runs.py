@@ -149,6 +149,7 @@ class BookedProgress:
         self._done = 0
         self._total: int | None = None
         self._note: str | None = None
+        self._held_back = False
 
     def start(self, label: str, total: int | None = None) -> None:
         """Begin a stage."""
@@ -168,9 +169,16 @@ class BookedProgress:
         self._note = text
         self._write()
 
+    def flush(self) -> None:
+        """Write what the last second held back."""
+        if self._held_back:
+            self._written -= PROGRESS_SECONDS
+            self._write()
+
     def _write(self) -> None:
         now = time.monotonic()
-        if now - self._written >= PROGRESS_SECONDS:
+        self._held_back = now - self._written < PROGRESS_SECONDS
+        if not self._held_back:
             self._written = now
             state = {"label": self._label, "done": self._done, "total": self._total}
             self._report(state | {"note": self._note} if self._note else state)
@@ -212,12 +220,15 @@ def run_step(
                 if standing is not None:
                     return StepResult(step.name, standing, attempt.seconds, skipped=True)
                 attempt.begin(inputs)
-                rows = work(conn, BookedProgress(attempt.report, progress or NoProgress()))
+                booked = BookedProgress(attempt.report, progress or NoProgress())
+                done = work(conn, booked)
+                rows = {table: int(count) for table, count in done.items()}
                 tables = [name for name in rows if "." in name]
                 outputs = hashes(conn, dict.fromkeys([*step.outputs, *tables]))
         except BaseException as error:
             attempt.fail(error)
             raise
+        booked.flush()
         attempt.end("finished", rows, outputs)
         return StepResult(step.name, rows, attempt.seconds, skipped=False)
 

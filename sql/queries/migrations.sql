@@ -21,8 +21,11 @@ on conflict (name) do update set
     applied_at = now();
 
 -- name: lock
--- Waits for another migration of this database; held until the transaction ends.
-select pg_advisory_xact_lock(hashtextextended('kgfeatures.migrate', 0));
+-- Waits for another migration of this database, at most a minute, as for each table that readers
+-- hold; held until the transaction ends.
+select
+    set_config('lock_timeout', '60s', true) as lock_timeout,
+    pg_advisory_xact_lock(hashtextextended('kgfeatures.migrate', 0)) as locked;
 
 -- name: prerequisites
 -- What only an administrator can make. One row; vector_version is null without the extension.

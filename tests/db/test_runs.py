@@ -251,7 +251,7 @@ def test_work_sees_one_snapshot(shop: Database) -> None:
 
 def test_progress_is_passed_on_and_written_down(shop: Database) -> None:
     run(shop)
-    assert book(shop)[0]["progress"] == {"label": "customers", "done": 0, "total": 1}
+    assert book(shop)[0]["progress"] == {"label": "customers", "done": 1, "total": 1}
 
 
 def test_progress_is_written_at_most_once_a_second(monkeypatch) -> None:
@@ -263,8 +263,11 @@ def test_progress_is_written_at_most_once_a_second(monkeypatch) -> None:
     for _ in range(12):
         clock[0] += 0.25
         progress.advance(10)
-    progress.note("too soon after the last one to be written")
+    progress.note("too soon to be written")
     assert [state["done"] for state in written] == [0, 40, 80, 120]
+    for _ in range(2):
+        progress.flush()
+    assert [state.get("note") for state in written] == [*[None] * 4, "too soon to be written"]
 
 
 def test_no_such_input_is_a_hash_of_nothing(shop: Database) -> None:
