@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,26 +11,27 @@ import pyarrow as pa
 from kgfeatures.graph.cleaning import (
     Cleaned,
     clean,
-    is_empty,
     to_flag,
     to_key,
     to_number,
     to_text,
 )
-from kgfeatures.graph.selection import MAX_REJECTED, Selection, nulls
+from kgfeatures.graph.selection import MAX_REJECTED, Selection
 from kgfeatures.graph.sheet import Problem
 from kgfeatures.graph.times import KIND, clean_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kgfeatures.graph.manifest import Manifest, Section
     from kgfeatures.graph.selection import Loaded
     from kgfeatures.graph.sheet import Sheet
 
-KINDS = (
-    ("value_flag", to_flag, pa.bool_()),
-    ("value_number", to_number, pa.float64()),
-    ("value_text", to_text, pa.string()),
-)
+KINDS: dict[str, tuple[Callable[[object], Any], pa.DataType]] = {
+    "value_flag": (to_flag, pa.bool_()),
+    "value_number": (to_number, pa.float64()),
+    "value_text": (to_text, pa.string()),
+}
 
 
 def load_attributes(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
@@ -60,30 +61,31 @@ def load_attributes(section: Section, sheet: Sheet, manifest: Manifest) -> Loade
 
 def typed(section: Section, sheet: Sheet, column: str) -> tuple[str, Cleaned]:
     """Return the column of raw.attribute that fits the values, and the values."""
-    values = sheet.column(column).unique().to_pylist()
-    filled = sum(not is_empty(value, section.empty) for value in values)
-    for target, convert, kind in KINDS:
-        cleaned = clean(sheet, column, convert, kind, section.empty)
-        wrong = len({problem.value for problem in cleaned.problems})
-        if filled and (not wrong or (target == "value_number" and wrong <= MAX_REJECTED * filled)):
-            return target, cleaned
-    return target, cleaned
+    tried = {
+        target: clean(sheet, column, convert, kind, section.empty)
+        for target, (convert, kind) in KINDS.items()
+    }
+    filled = len(sheet.rows) - tried["value_text"].array.null_count
+    for target, limit in (("value_flag", 0.0), ("value_number", MAX_REJECTED * filled)):
+        if filled and len(tried[target].problems) <= limit:
+            return target, tried[target]
+    return "value_text", tried["value_text"]
 
 
 def refuse_contradictions(rows: Selection) -> None:
     """Reject a row that says of a key and time something else than an earlier row; drop repeats."""
     frame = pd.DataFrame({name: column.to_pandas() for name, column in rows.columns.items()})
-    frame["row"] = rows.sheet.rows
-    frame = frame[rows.alive & ~nulls(next(iter(rows.columns.values())))]
-    key = [frame.columns[0], "valid_from"]
-    repeats = frame.drop(columns="row").duplicated()
-    dates = frame.duplicated(key)
-    for row in frame.loc[dates & ~repeats, "row"]:
-        reason = "another row has other values for the same key and time"
-        rows.problems.append(
-            Problem(int(row), rows.section.columns.get("timestamp", ""), "", reason)
-        )
-    rows.drop(np.isin(rows.sheet.rows, frame.loc[repeats, "row"]), "repeated row")
+    key = [str(frame.columns[0]), "valid_from"]
+    frame = frame[rows.alive & frame[key[0]].notna().to_numpy()]
+    numbers = rows.sheet.rows[frame.index.to_numpy()]
+    repeats: Any = frame.duplicated().to_numpy()
+    pairs: Any = frame[key]
+    known = pairs.duplicated().to_numpy()
+    reason = "another row has other values for the same key and time"
+    column = rows.section.columns.get("timestamp", "")
+    for row in numbers[known & ~repeats].tolist():
+        rows.problems.append(Problem(row, column, "", reason))
+    rows.drop(np.isin(rows.sheet.rows, numbers[repeats]), "repeated row")
 
 
 def as_rows(loaded: Loaded) -> pa.Table:
@@ -96,8 +98,8 @@ def as_rows(loaded: Loaded) -> pa.Table:
         if not name:
             continue
         values = {
-            other: loaded.rows.column(column) if other == target else pa.nulls(n, kind_)
-            for other, _, kind_ in KINDS
+            other: loaded.rows.column(column) if other == target else pa.nulls(n, null)
+            for other, (_, null) in KINDS.items()
         }
         parts.append(
             pa.table(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kgfeatures.graph.sheet import Problem
 
@@ -45,11 +44,11 @@ class Cleaned:
 
     Parameters
     ----------
-    values : (n,); null where the source has nothing, or nothing that can be used.
+    array : (n,); null where the source has nothing, or nothing that can be used.
     problems : one for each value that had to be refused.
     """
 
-    values: pa.Array
+    array: pa.Array
     problems: list[Problem] = field(default_factory=list[Problem])
 
 
@@ -68,7 +67,7 @@ def clean(
     kind : the Arrow type of what is stored.
     empty : further words that mean "nothing here".
     """
-    encoded = pc.dictionary_encode(sheet.column(column))
+    encoded = sheet.column(column).dictionary_encode()
     distinct: list[Any] = encoded.dictionary.to_pylist()
     answers: list[T | None] = []
     reasons: dict[int, str] = {}
@@ -78,7 +77,7 @@ def clean(
         except RefusedError as refused:
             answers.append(None)
             reasons[place] = str(refused)
-    values = pc.take(pa.array(answers, kind), encoded.indices)
+    values = pa.array(answers, kind).take(encoded.indices)
     return Cleaned(values, problems_of(sheet, column, encoded, reasons))
 
 
@@ -88,7 +87,7 @@ def problems_of(
     """Return a Problem for each row whose distinct value has a reason against it."""
     if not reasons:
         return []
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     bad = np.flatnonzero(np.isin(codes, list(reasons)))
     dictionary = encoded.dictionary
     return [

@@ -48,7 +48,7 @@ def add_body(rows: Selection) -> None:
     for column in rows.section.text:
         cleaned = clean(rows.sheet, column, to_text, pa.string(), rows.section.empty)
         rows.problems += cleaned.problems
-        parts.append(cleaned.values.to_pylist())
+        parts.append(cleaned.array.to_pylist())
     bodies = [
         "\n".join(part for part in texts if part) or None for texts in zip(*parts, strict=True)
     ]

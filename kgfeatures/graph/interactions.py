@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +24,10 @@ from kgfeatures.graph.times import clean_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from numpy.typing import NDArray
+
+    Numbers = NDArray[np.floating[Any]]
 
     from kgfeatures.graph.manifest import Manifest, Section
     from kgfeatures.graph.selection import Loaded
@@ -122,19 +123,19 @@ def add_amounts(lines: Selection) -> None:
     number = floats(quantity)
     event = lines.columns["event"]
     below = (np.nan_to_num(number) < 0) | (np.nan_to_num(amount) < 0)
-    bought = pc.equal(event, PURCHASE).to_numpy(zero_copy_only=False).astype(bool)
-    back = pa.array(below & bought)
-    lines.columns["event"] = pc.if_else(back, RETURN, event)
-    lines.columns["quantity"] = as_column(np.where(below & bought, -np.abs(number), number))
-    signed = np.where(below & bought, -np.abs(amount), amount)
+    bought = pc.call_function("equal", [event.fill_null(""), pa.scalar(PURCHASE)])
+    back = below & bought.to_numpy(zero_copy_only=False)
+    lines.columns["event"] = pc.call_function("if_else", [pa.array(back), pa.scalar(RETURN), event])
+    lines.columns["quantity"] = as_column(np.where(back, -np.abs(number), number))
+    signed = np.where(back, -np.abs(amount), amount)
     lines.columns["amount"] = as_column(np.round(signed, DECIMALS) + 0.0)
 
 
-def floats(values: pa.Array) -> NDArray[np.float64]:
+def floats(values: pa.Array) -> Numbers:
     """Return a column of numbers, NaN for null: (n,)."""
     return values.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
-def as_column(values: NDArray[np.float64]) -> pa.Array:
+def as_column(values: Numbers) -> pa.Array:
     """Return numbers as a column, null for NaN."""
     return pa.array(values, pa.float64(), from_pandas=True)

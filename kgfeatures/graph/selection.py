@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kgfeatures.errors import DataError
 from kgfeatures.graph.cleaning import Cleaned, clean, shown, to_key, to_number
@@ -78,20 +77,20 @@ class Selection:
         ----------
         required : the source's column; a row in which it is empty is rejected.
         """
-        self.columns[name] = cleaned.values
+        self.columns[name] = cleaned.array
         self.problems += cleaned.problems
         if required is not None:
             known = {problem.row for problem in cleaned.problems}
-            empty = np.flatnonzero(nulls(cleaned.values) & self.alive)
+            empty = np.flatnonzero(nulls(cleaned.array) & self.alive)
             self.problems += [
                 Problem(row, required, "", "is empty")
                 for row in self.sheet.rows[empty].tolist()
                 if row not in known
             ]
-        return cleaned.values
+        return cleaned.array
 
     def add_key(
-        self, name: str, convert: Callable[[object], str], optional: bool = False
+        self, name: str, convert: Callable[[object], str], *, optional: bool = False
     ) -> pa.Array:
         """Take the column of keys that the manifest calls `name`; rows without one are left out.
 
@@ -121,9 +120,9 @@ class Selection:
             return
         cleaned = clean(self.sheet, column, to_number, pa.float64(), self.section.empty)
         self.problems += cleaned.problems
-        above = pc.fill_null(pc.greater(cleaned.values, 0), fill_value=False)
+        above = cleaned.array.to_numpy(zero_copy_only=False) > 0
         refused = np.isin(self.sheet.rows, [problem.row for problem in cleaned.problems])
-        self.drop(~above.to_numpy(zero_copy_only=False) & ~refused, f"{column} not above zero")
+        self.drop(~above & ~refused, f"{column} not above zero")
 
     def finish(self) -> Loaded:
         """Return the rows that are neither left out nor have a problem."""
@@ -156,9 +155,9 @@ def product_key(manifest: Manifest) -> Callable[[object], str]:
 
 def excluded(manifest: Manifest, keys: pa.Array) -> NDArray[np.bool_]:
     """Return for each key whether the manifest excludes that product: (n,)."""
-    encoded = pc.dictionary_encode(keys)
+    encoded = keys.dictionary_encode()
     codes = [i for i, key in enumerate(encoded.dictionary.to_pylist()) if manifest.excludes(key)]
-    return np.isin(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), codes)
+    return np.isin(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), codes)
 
 
 def nulls(values: pa.Array) -> NDArray[np.bool_]:

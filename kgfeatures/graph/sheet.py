@@ -52,9 +52,8 @@ class Sheet:
         """Return the rows for which `mask` (n,) is true."""
         if bool(mask.all()):
             return self
-        return Sheet(
-            self.table.filter(pa.array(mask)), self.rows[mask], self.unit, self.broken, self.names
-        )
+        kept = self.table.filter(pa.array(mask))
+        return replace(self, table=kept, rows=self.rows[mask])
 
     def column(self, name: str) -> pa.Array:
         """Return one column in a single chunk."""

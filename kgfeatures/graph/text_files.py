@@ -19,7 +19,7 @@ from kgfeatures.errors import DataError
 from kgfeatures.graph.sheet import Problem, Sheet, numbered, require_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from kgfeatures.graph.manifest import Section
@@ -160,8 +160,9 @@ def lines_of(table: pa.Table, broken: list[Problem], header: list[str]) -> IntAr
     broken : the other records, numbered among all of them (the header is 1).
     """
     inside = np.zeros(table.num_rows, dtype=np.int64)
+    options = pc.MatchSubstringOptions("\n")
     for column in table.columns:
-        inside += pc.count_substring(column, "\n").to_numpy().astype(np.int64)
+        inside += pc.call_function("count_substring", [column], options).to_numpy().astype(np.int64)
     places = [record.row - 2 - i for i, record in enumerate(broken)]
     inside = np.insert(inside, places, [record.value.count("\n") for record in broken])
     first = 2 + sum(name.count("\n") for name in header)
@@ -180,7 +181,7 @@ def without_empty_lines(sheet: Sheet) -> Sheet:
     """Return the sheet without rows in which every column is empty, such as blank lines."""
     filled = np.zeros(len(sheet.rows), dtype=bool)
     for column in sheet.table.columns:
-        filled |= pc.not_equal(column, "").to_numpy()
+        filled |= pc.call_function("not_equal", [column, pa.scalar("")]).to_numpy()
     return sheet.kept(filled)
 
 
@@ -262,7 +263,7 @@ def opened(file: Path) -> io.BufferedReader | gzip.GzipFile:
 
 
 @contextmanager
-def readable(section: Section, file: Path) -> Iterator[None]:
+def readable(section: Section, file: Path) -> Generator[None]:
     """Turn what reading may raise into a DataError that names the place.
 
     Raises
@@ -282,8 +283,8 @@ def readable(section: Section, file: Path) -> Iterator[None]:
             raise DataError(encoding_message(section, file)) from exc
         if "straddling" in str(exc):
             raise DataError(
-                f"{section.name} holds a row of more than {BLOCK_BYTES >> 20} MiB; a field may hold "
-                '1 MB; look for a quote (") that is never closed'
+                f"{section.name} holds a row of more than {BLOCK_BYTES >> 20} MiB, and a field may "
+                'hold 1 MB; look for a quote (") that is never closed'
             ) from exc
         raise DataError(f"{section.name} cannot be read: {exc}") from exc
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -78,11 +79,12 @@ def require_once(rows: Selection, keys: pa.Array, kind: str) -> None:
     ------
     DataError : one does; the message names both rows.
     """
-    frame = pd.DataFrame({"key": keys.to_pandas(), "row": rows.sheet.rows})[rows.alive].dropna()
-    twice = frame[frame["key"].duplicated()]
+    here = keys.filter(pa.array(rows.alive)).to_pandas()
+    numbers = rows.sheet.rows[rows.alive]
+    twice = np.flatnonzero((here.duplicated() & here.notna()).to_numpy())
     if len(twice):
-        key, second = twice.iloc[0]
-        first = frame.loc[frame["key"] == key, "row"].iloc[0]
+        key, second = here.iloc[twice[0]], numbers[twice[0]]
+        first = numbers[np.flatnonzero((here == key).to_numpy())[0]]
         raise DataError(
             f"{rows.section.name}: {kind} {key!r} stands on {rows.sheet.unit}s {first} and "
             f"{second} ({len(twice):,} rows repeat a key); each may stand once, remove the others"
@@ -130,18 +132,18 @@ def add_title(things: Things, key: str, values: list[str]) -> None:
     others += [value for value in values if value != title and value not in others]
 
 
-def rank(keys: pd.Series[str], values: pd.Series[str]) -> dict[str, list[str]]:
+def rank(keys: pd.Series, values: pd.Series) -> dict[str, list[str]]:
     """Return the values of each key, most frequent first, ties by alphabet.
 
     Parameters
     ----------
     keys, values : (n,) rows; those without a value do not count.
     """
-    counts = pd.DataFrame({"key": keys, "value": values}).groupby(["key", "value"], sort=False)
-    frame = counts.size().reset_index(name="n")
-    frame = frame.sort_values(["key", "n", "value"], ascending=[True, False, True])
+    frame = pd.DataFrame({"key": keys, "value": values, "n": 1})
+    frame = frame.groupby(["key", "value"], sort=False, as_index=False).sum()
+    counted = sorted(zip(frame["key"], -frame["n"], frame["value"], strict=True))
     ranked: dict[str, list[str]] = {}
-    for key, value in zip(frame["key"], frame["value"], strict=True):
+    for key, _, value in counted:
         ranked.setdefault(key, []).append(value)
     return ranked
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kgfeatures.graph.cleaning import Cleaned, is_empty, problems_of
 
@@ -56,8 +55,8 @@ def clean_times(sheet: Sheet, column: str, form: str | None, empty: frozenset[st
     if pa.types.is_timestamp(source.type) or pa.types.is_date(source.type):
         if pa.types.is_timestamp(source.type) and source.type.tz:
             return Cleaned(source.cast(KIND, safe=False))
-        return Cleaned(pc.assume_timezone(source.cast(pa.timestamp("us"), safe=False), "UTC"))
-    encoded = pc.dictionary_encode(source)
+        return Cleaned(source.cast(pa.timestamp("us"), safe=False).cast(KIND))
+    encoded = source.dictionary_encode()
     distinct: list[Any] = encoded.dictionary.to_pylist()
     given: list[Any] = [None if is_empty(value, empty) else value for value in distinct]
     times = parse_times(given, form)
@@ -69,15 +68,16 @@ def clean_times(sheet: Sheet, column: str, form: str | None, empty: frozenset[st
         reason = f"is not a time {expected(form, (v for v in given if v is not None))}"
         reasons = {int(place): reason for place in bad}
     answers = pa.array(times, pa.timestamp("ns", "UTC"), from_pandas=True).cast(KIND, safe=False)
-    return Cleaned(pc.take(answers, encoded.indices), problems_of(sheet, column, encoded, reasons))
+    return Cleaned(answers.take(encoded.indices), problems_of(sheet, column, encoded, reasons))
 
 
-def parse_times(values: list[Any], form: str | None) -> pd.Series[pd.Timestamp]:
+def parse_times(values: list[Any], form: str | None) -> pd.Series:
     """Return values as UTC times; NaT where one cannot be read."""
     if form in {"unix", "unix_ms"}:
-        numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").astype(float)
+        numbers: Any = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
         unit = "s" if form == "unix" else "ms"
-        return pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
+        read: Any = pd.to_datetime(numbers.astype(float), unit=unit, utc=True, errors="coerce")
+        return read
     texts = pd.Series([None if v is None else as_text(v) for v in values], dtype=object)
     return pd.to_datetime(texts, format=form or "ISO8601", utc=True, errors="coerce")
 

@@ -149,16 +149,13 @@ def read_open_ke(section: Section, file: Path) -> Sheet:
     with readable(section, file), opened(file) as binary:
         lines = binary.read().decode(section.encoding).splitlines()
     numbers = counted(section.name, lines, 3)
-    for column, known, what in (
-        (0, entities, "entity"),
-        (1, entities, "entity"),
-        (2, relations, "relation"),
-    ):
+    for column, known in enumerate((entities, entities, relations)):
         beyond = np.flatnonzero((numbers[:, column] < 0) | (numbers[:, column] >= len(known)))
         if len(beyond):
+            wrong = f"{PARTS_OF_OPEN_KE[column]} {numbers[beyond[0], column]}"
             raise DataError(
-                f"{section.name}, line {beyond[0] + 2}: {what} {numbers[beyond[0], column]} is not in "
-                f"{what}2id.txt, which numbers 0 to {len(known) - 1}"
+                f"{section.name}, line {beyond[0] + 2}: {wrong} has no name in the *2id.txt beside "
+                f"it, which numbers 0 to {len(known) - 1}"
             )
     table = labels(entities[numbers[:, 0]], relations[numbers[:, 2]], entities[numbers[:, 1]])
     return Sheet(table, np.arange(len(numbers), dtype=np.int64) + 2, "line", [], PARTS)

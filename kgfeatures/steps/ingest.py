@@ -220,13 +220,14 @@ def _write_graph(conn: Connection[TupleRow], shop: Shop) -> None:
             conn, pd.DataFrame({"entity_type": entity_type, "key": keys, "label": labels})
         )
         shop.triples += things.triples
-    frame = pd.concat([pd.DataFrame(columns=list(store.REQUIRED)), *shop.triples])
-    described = frame.groupby("relation")["detail"].unique() if shop.triples else {}
-    ontology.declare_relations(
-        conn, {name: f"From {', '.join(sorted(places))}." for name, places in described.items()}
-    )
+    empty = pd.DataFrame({name: pd.Series(dtype=object) for name in (*store.REQUIRED, "detail")})
+    frame = pd.concat([empty, *shop.triples], ignore_index=True)
+    described: dict[str, str] = {}
+    for name, place in sorted(set(zip(frame["relation"], frame["detail"], strict=True))):
+        described[name] = f"{described[name]}, {place}" if name in described else f"From {place}"
+    ontology.declare_relations(conn, described)
     ontology.declare_events(conn, sorted(shop.events))
-    shop.rows["triples"] = store.replace_triples(conn, SOURCE, frame.reset_index(drop=True))
+    shop.rows["triples"] = store.replace_triples(conn, SOURCE, frame)
     shop.rows["entities"] = len(shop.customers.keys) + len(shop.products.keys)
 
 
