@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kgfeatures.extraction.base import Statement, to_frame
-from kgfeatures.extraction.normalize import clean
+from kgfeatures.extraction.base import Statement, read_titles, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +52,11 @@ _RULES = (
         rf"(?P<number>\d{{1,4}}|[{''.join(_CHINESE)}])\s*(?P<counter>[{_COUNTERS}])\s*{_SET}",
         0.95,
     ),
+    # 一套6个
+    (
+        rf"(?:套|共|含|内)\s*(?P<number>\d{{1,4}}|[{''.join(_CHINESE)}])\s*(?P<counter>[{_COUNTERS}])",
+        0.9,
+    ),
     # 12 pencils
     (rf"^{_NUMBER}\b{_NO_UNIT}\s+(?=[^\W\d_])", 0.8),
 )
@@ -71,9 +75,8 @@ class PackSize:
         """Return the pack sizes that `titles` name; see `Extractor.extract`."""
         return to_frame(
             statement
-            for product_id, title in zip(titles["product_id"], titles["title"], strict=True)
-            if isinstance(title, str)
-            for statement in _pack_size(product_id, clean(title))
+            for product_id, title in read_titles(titles)
+            for statement in _pack_size(product_id, title)
         )
 
 

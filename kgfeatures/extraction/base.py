@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.errors import DataError, nearest
+from kgfeatures.extraction.normalize import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 METHODS = ("gazetteer", "rule", "model")
+TITLE_LENGTH = 1000
+"""Characters of a title that are read; what is longer is a text, not a title."""
 
 
 class Statement(NamedTuple):
@@ -110,6 +113,13 @@ class Extractor(Protocol):
         changes that product only.
         """
         ...
+
+
+def read_titles(titles: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield product_id and cleaned title of each row whose title is text."""
+    for product_id, title in zip(titles["product_id"], titles["title"], strict=True):
+        if isinstance(title, str):
+            yield product_id, clean(title[:TITLE_LENGTH])
 
 
 def to_frame(statements: Iterable[Statement]) -> pd.DataFrame:

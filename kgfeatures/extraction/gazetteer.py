@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kgfeatures.extraction.base import RELATIONS, Statement, to_frame
-from kgfeatures.extraction.normalize import clean
+from kgfeatures.extraction.base import RELATIONS, Statement, read_titles, to_frame
 from kgfeatures.extraction.vocabulary import (
     KINDS,
     Entry,
@@ -66,9 +65,8 @@ class Gazetteer:
         vocabulary = self.vocabulary or default_vocabulary()
         return to_frame(
             statement
-            for product_id, title in zip(titles["product_id"], titles["title"], strict=True)
-            if isinstance(title, str)
-            for statement in _statements(product_id, clean(title), vocabulary)
+            for product_id, title in read_titles(titles)
+            for statement in _statements(product_id, title, vocabulary)
         )
 
 

@@ -119,20 +119,33 @@ class Vocabulary:
         A single character is believed only if what stands beside it, on both sides, is another
         find or the run's end: 灯 is a lamp in 圣诞灯, not in 灯塔.
         """
-        text, pieces, start = run.stem, list[tuple[int, int, bool]](), 0
+        text, start = run.stem, 0
+        found: list[Found] = []
+        group: list[Found] = []
         while start < len(text):
             sizes = range(min(self.longest_unspaced, len(text) - start), 0, -1)
             size = next((n for n in sizes if text[start : start + n] in self.unspaced), 0)
-            pieces.append((start, start + max(size, 1), size > 0))
+            if size:
+                entries = tuple(self.unspaced[text[start : start + size]])
+                place = run.start + start
+                group.append(Found(place, place + size, entries, unspaced=True))
+            else:
+                found += _believed(group, run, ends_run=False)
+                group = []
             start += max(size, 1)
-        found: list[Found] = []
-        for i, (begin, end, known) in enumerate(pieces):
-            alone = end - begin == 1
-            beside = pieces[max(i - 1, 0)][2] and pieces[min(i + 1, len(pieces) - 1)][2]
-            if known and (beside or not alone):
-                entries = tuple(self.unspaced[text[begin:end]])
-                found.append(Found(run.start + begin, run.start + end, entries, unspaced=True))
-        return found
+        return found + _believed(group, run, ends_run=True)
+
+
+def _believed(group: list[Found], run: Word, *, ends_run: bool) -> list[Found]:
+    """Return finds that stand side by side, without single characters beside something unknown."""
+    begin, end = 0, len(group)
+    if group and group[0].start > run.start:
+        while begin < end and group[begin].end - group[begin].start == 1:
+            begin += 1
+    if not ends_run:
+        while end > begin and group[end - 1].end - group[end - 1].start == 1:
+            end -= 1
+    return group[begin:end]
 
 
 def split(text: str) -> list[Word]:

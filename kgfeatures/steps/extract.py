@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from kgfeatures.db import queries
@@ -131,6 +132,7 @@ def as_triples(statements: pd.DataFrame) -> pd.DataFrame:
         span="",
         detail="gazetteer",
     )
+    wider = wider.astype({"confidence": np.float32})
     return pd.concat([frame, wider], ignore_index=True).reindex(columns=list(_STORE_COLUMNS))
 
 
