@@ -39,8 +39,8 @@ class NeighborSettings:
     top : neighbours kept per product; None keeps all.
     """
 
-    customer_exponent: float = 0.7
-    product_exponent: float = 0.3
+    customer_exponent: float = 0.5
+    product_exponent: float = 0.1
     neighbor_exponent: float = 0.7
     trend_half_life_days: float | None = 120.0
     memory_half_life_days: float | None = 60.0

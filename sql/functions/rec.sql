@@ -38,6 +38,18 @@ $$;
 comment on function rec.history(text, timestamptz, text[]) is
 'What a customer bought until known_at, without the products ignored. One row per product; weight in (0, 1] halves with every half-life before the customer''s last purchase.';
 
+create or replace function rec.graph_model() returns int
+language sql stable
+set search_path = pg_catalog
+return (
+    select alias.model_id
+    from emb.alias
+    inner join emb.model on alias.model_id = model.model_id
+    where alias.alias = 'graph' and model.scorer = 'transe_l2'
+);
+comment on function rec.graph_model() is
+'The graph vectors in use, null without any, or when their score is no Euclidean distance from head + relation to tail.';
+
 create or replace function rec.graph_distance(
     entity_type text, key text, relation text default null
 )
@@ -46,7 +58,7 @@ language plpgsql stable
 set search_path = pg_catalog, public
 as $$
 declare
-    model int := (select alias.model_id from emb.alias where alias.alias = 'graph');
+    model int := rec.graph_model();
     origin vector;
     offset_vector vector;
 begin
@@ -82,7 +94,7 @@ language plpgsql stable
 set search_path = pg_catalog, public
 as $$
 declare
-    model int := (select alias.model_id from emb.alias where alias.alias = 'graph');
+    model int := rec.graph_model();
 begin
     if model is null then
         return;
@@ -144,9 +156,8 @@ as $$
             graph.distance
         from rec.graph_distance('customer', customer_id, 'bought') as graph
         where exists (
-            select from emb.alias
-            inner join emb.model using (model_id)
-            where alias.alias = 'graph' and model.known_at <= parts.known_at
+            select from emb.model
+            where model.model_id = rec.graph_model() and model.known_at <= parts.known_at
         )
     ),
 
