@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from kgfeatures.db import queries, transport
+from kgfeatures.db.binary import FUTURE_MICROSECONDS, PAST_MICROSECONDS
 from kgfeatures.errors import DataError
 from kgfeatures.types import entity_ids, relation_id
 
@@ -26,15 +28,13 @@ if TYPE_CHECKING:
 
 REQUIRED = ("head_type", "head", "relation", "tail_type", "tail")
 DEFAULTS: Mapping[str, object] = {"confidence": 1.0, "method": "column", "span": ""}
-OPTIONAL = (
-    *DEFAULTS,
-    "tail_label",
-    "detail",
-    "document_id",
-    "valid_from",
-    "valid_to",
-    "observed_at",
-)
+TIMES = {
+    "valid_from": PAST_MICROSECONDS,
+    "valid_to": FUTURE_MICROSECONDS,
+    "observed_at": PAST_MICROSECONDS,
+}
+"""What stands for a time that is null."""
+OPTIONAL = (*DEFAULTS, *TIMES, "tail_label", "detail", "document_id")
 ENDS = ("head", "tail")
 ENTITY_COLUMNS = ("entity_type", "key", "label")
 UNLABELLED = ("customer", "product")
@@ -82,7 +82,6 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
         "tail_id": ids(frame["tail_type"], frame["tail"]),
     }
     transport.copy_in(conn, "pg_temp.staged_evidence", staged | _evidence(source, frame))
-    queries.execute(conn, "store.fill_times")
     queries.execute(conn, "store.remove_evidence", source=source)
     for query in ("add_evidence", "touch_staged", "count_evidence"):
         queries.execute(conn, f"store.{query}")
@@ -121,9 +120,12 @@ def _evidence(source: str, frame: pd.DataFrame) -> dict[str, Any]:
     }
     details: list[Any] = list(frame["detail"]) if "detail" in frame else [None] * n
     given["source"] = [source if detail is None else f"{source}:{detail}" for detail in details]
-    for name in ("document_id", "valid_from", "valid_to", "observed_at"):
+    if "document_id" in frame:
+        given["document_id"] = frame["document_id"]
+    for name, end in TIMES.items():
         if name in frame:
-            given[name] = frame[name]
+            at = pa.array(frame[name], pa.timestamp("us", "UTC"), from_pandas=True)
+            given[name] = at.fill_null(pa.scalar(end, at.type))
     return given
 
 

@@ -32,7 +32,7 @@ class Things:
 
     Parameters
     ----------
-    title, body : the chosen title; all texts, a line each.
+    title, body : the column `title`, or all texts in one line; all texts, a line each.
     others : titles that lost, most frequent first.
     triples : columns head_type, head, relation, tail_type, tail, detail (the source's column).
     """
@@ -97,18 +97,15 @@ def collect(things: Things, loaded: Loaded) -> None:
     kind = section.kind.removesuffix("s")
     rows = loaded.rows
     keys = rows.column(f"{kind}_id").to_pandas()
+    names = texts_of(section)
     things.keys.update(keys.unique())
-    chosen: dict[str, list[str]] = {}
-    for place, column in enumerate(texts_of(section)):
-        ranked = rank(keys, rows.column(f"text:{column}").to_pandas())
-        for key, values in ranked.items():
-            best = chosen.setdefault(key, [])
-            if not best and (place == 0 or "title" not in section.columns):
-                add_title(things, key, values)
-            best.append(values[0])
-    for key, texts in chosen.items():
-        earlier = [things.body[key]] if key in things.body else []
-        things.body[key] = "\n".join(dict.fromkeys([*earlier, *texts]))
+    columns = {name: rank(keys, rows.column(f"text:{name}").to_pandas()) for name in names}
+    titles = names[:1] if "title" in section.columns else names
+    for key in dict.fromkeys(key for ranked in columns.values() for key in ranked):
+        best = {name: ranked[key][0] for name, ranked in columns.items() if key in ranked}
+        title = ", ".join(best[name] for name in titles if name in best)
+        lost = columns[titles[0]].get(key, [])[1:] if len(titles) == 1 else []
+        add_texts(things, key, title, lost, list(best.values()))
     for column, relation in section.relations.items():
         ranked = rank(keys, rows.column(f"relation:{column}").to_pandas())
         things.triples.append(
@@ -125,11 +122,14 @@ def collect(things: Things, loaded: Loaded) -> None:
         )
 
 
-def add_title(things: Things, key: str, values: list[str]) -> None:
-    """Note a product's titles, best first."""
-    title = things.title.setdefault(key, values[0])
-    others = things.others.setdefault(key, [])
-    others += [value for value in values if value != title and value not in others]
+def add_texts(things: Things, key: str, title: str, lost: list[str], texts: list[str]) -> None:
+    """Note what a thing is called and said to be; the first source's title stays."""
+    earlier = [things.body[key]] if key in things.body else []
+    things.body[key] = "\n".join(dict.fromkeys([*earlier, *texts]))
+    if title:
+        chosen = things.title.setdefault(key, title)
+        others = things.others.setdefault(key, [])
+        others += [name for name in (title, *lost) if name != chosen and name not in others]
 
 
 def rank(keys: pd.Series, values: pd.Series) -> dict[str, list[str]]:

@@ -23,7 +23,8 @@ select distinct on (entity_id)
     label
 from pg_temp.staged_entity
 order by entity_id, label
-on conflict (entity_id) do update set label = excluded.label
+on conflict (entity_id) do update set
+    label = excluded.label
 where present.label is distinct from excluded.label;
 
 -- name: insert_entities
@@ -48,31 +49,23 @@ create temporary table if not exists staged_evidence (
     span text not null,
     confidence real not null,
     document_id bigint,
-    valid_from timestamptz,
-    valid_to timestamptz,
-    observed_at timestamptz
+    valid_from timestamptz not null default '-infinity',
+    valid_to timestamptz not null default 'infinity',
+    observed_at timestamptz not null default '-infinity'
 ) on commit drop;
 
 -- name: stage_touched
+-- The triples whose evidence changes; one may stand here twice.
 create temporary table if not exists touched_triple (
     head_id bigint not null,
     relation_id bigint not null,
     tail_id bigint not null,
     valid_from timestamptz not null,
-    observed_at timestamptz not null,
-    primary key (head_id, relation_id, tail_id, valid_from, observed_at)
+    observed_at timestamptz not null
 ) on commit drop;
 
 -- name: clear_evidence
 truncate pg_temp.staged_evidence, pg_temp.touched_triple;
-
--- name: fill_times
--- What the source does not date is true and known since ever.
-update pg_temp.staged_evidence set
-    valid_from = coalesce(valid_from, '-infinity'),
-    valid_to = coalesce(valid_to, 'infinity'),
-    observed_at = coalesce(observed_at, '-infinity')
-where valid_from is null or valid_to is null or observed_at is null;
 
 -- name: remove_evidence
 -- Params: source text; its parts are called source:part.
@@ -123,14 +116,13 @@ order by
 
 -- name: touch_staged
 insert into pg_temp.touched_triple (head_id, relation_id, tail_id, valid_from, observed_at)
-select distinct
+select
     head_id,
     relation_id,
     tail_id,
     valid_from,
     observed_at
-from pg_temp.staged_evidence
-on conflict do nothing;
+from pg_temp.staged_evidence;
 
 -- name: count_evidence
 -- Within a transaction nothing is counted by itself, and the planner would loop over many rows.
@@ -174,8 +166,19 @@ where
     and triple.observed_at = unfounded.observed_at;
 
 -- name: upsert_triples
--- One triple per touched statement that evidence speaks for.
-with believed as (
+-- One triple per touched statement that evidence speaks for. In the order of the primary key: its
+-- index grows three times as fast.
+with touched as (
+    select distinct
+        head_id,
+        relation_id,
+        tail_id,
+        valid_from,
+        observed_at
+    from pg_temp.touched_triple
+),
+
+believed as (
     select
         evidence.head_id,
         evidence.relation_id,
@@ -185,7 +188,7 @@ with believed as (
         max(evidence.confidence) as confidence,
         min(evidence.valid_to) as valid_to
     from kg.evidence as evidence
-    inner join pg_temp.touched_triple as touched
+    inner join touched
         on
             evidence.head_id = touched.head_id
             and evidence.relation_id = touched.relation_id
@@ -209,6 +212,7 @@ select
     confidence,
     valid_to
 from believed
+order by head_id, relation_id, tail_id
 on conflict (head_id, relation_id, tail_id, valid_from, observed_at) do update set
     confidence = excluded.confidence,
     valid_to = excluded.valid_to
