@@ -85,34 +85,25 @@ def wide_at(data: Bytes, places: IntArray, wire: DTypeLike, width: int) -> NDArr
 
 
 def to_batch(
-    messages: Sequence[bytes | memoryview], kinds: Sequence[Kind], names: Sequence[str]
+    data: bytearray, lengths: Sequence[int], kinds: Sequence[Kind], names: Sequence[str]
 ) -> pa.RecordBatch:
-    """Return the rows that a list of messages holds, one message per row."""
-    data, begins = rows(messages)
-    return pa.RecordBatch.from_arrays(
-        [
-            array(spans, kind)
-            for spans, kind in zip(columns(data, begins, len(kinds)), kinds, strict=True)
-        ],
-        names=list(names),
-    )
+    """Return the rows that stand in `data` one after the other, of these lengths."""
+    found = zip(columns(data, lengths, len(kinds)), kinds, strict=True)
+    return pa.RecordBatch.from_arrays([array(spans, kind) for spans, kind in found], list(names))
 
 
-def rows(messages: Sequence[bytes | memoryview]) -> tuple[Bytes, IntArray]:
-    """Return all bytes together (eight spare ones at the end) and where each row begins."""
-    lengths = np.fromiter(map(len, messages), dtype=np.int64, count=len(messages))
-    begins = np.cumsum(lengths) - lengths
-    return np.frombuffer(b"".join([*messages, bytes(8)]), dtype=np.uint8), begins
-
-
-def columns(data: Bytes, begins: IntArray, count: int) -> list[Spans]:
-    """Return the spans of each column of the rows that begin at these places."""
+def columns(data: bytearray, lengths: Sequence[int], count: int) -> list[Spans]:
+    """Return where the values of each of `count` columns stand; makes `data` a little longer."""
+    ends = np.cumsum(np.array(lengths, dtype=np.int64))
+    # Eight spare bytes, so that a null at the end can be read as if it were a number.
+    data += bytes(8)
+    content = np.frombuffer(data, dtype=np.uint8)
     found: list[Spans] = []
-    place = begins + 2
+    place = ends - lengths + 2
     for _ in range(count):
-        lengths = at(data, place, ">i4").astype(np.int64)
-        found.append(Spans(data, place + 4, lengths))
-        place = place + 4 + np.maximum(lengths, 0)
+        widths = at(content, place, ">i4").astype(np.int64)
+        found.append(Spans(content, place + 4, widths))
+        place = place + 4 + np.maximum(widths, 0)
     return found
 
 

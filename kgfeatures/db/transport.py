@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from psycopg import sql
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import LiteralString
 
+    import numpy as np
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
@@ -95,8 +96,8 @@ def _arrow(
     with translated(name):
         names, kinds, statement = _prepared(conn, name, query, params)
         batches = [
-            decode.to_batch(messages, kinds, names)
-            for messages in _messages(conn, statement, params)
+            decode.to_batch(data, lengths, kinds, names)
+            for data, lengths in _batches(conn, statement, params, BATCH_BYTES)
         ]
     fields = zip(names, (kind.arrow for kind in kinds), strict=True)
     return pa.Table.from_batches(batches, pa.schema(list(fields))).combine_chunks()
@@ -136,16 +137,12 @@ def read_vectors(
         if len(kinds) != 2 or kinds[1].name != "vector":
             listed = ", ".join(f"{n} {k.name}" for n, k in zip(names, kinds, strict=True))
             raise DataError(f"query {name} gives ({listed}); it must give a key and a vector")
-        keys: list[np.ndarray[Any, Any]] = []
-        vectors: list[FloatArray] = []
-        for messages in _messages(conn, statement, params):
-            data, begins = decode.rows(messages)
-            spans = decode.columns(data, begins, 2)
-            keys.append(decode.array(spans[0], kinds[0]).to_numpy(zero_copy_only=False))
-            vectors.append(decode.matrix(spans[1], name))
-    if not keys:
-        return np.empty(0, kinds[0].arrow.to_pandas_dtype()), np.empty((0, 0), np.float32)
-    return np.concatenate(keys), np.concatenate(vectors)
+        # All rows as one batch: the matrix is made once, from what came over the wire.
+        batches = [*_batches(conn, statement, params, sys.maxsize)]
+    data, lengths = batches[0] if batches else (bytearray(), [])
+    spans = decode.columns(data, lengths, 2)
+    keys = decode.array(spans[0], kinds[0]).to_numpy(zero_copy_only=False)
+    return keys, decode.matrix(spans[1], name)
 
 
 def _targets(conn: Connection[TupleRow], table: str, given: list[str]) -> list[_Target]:
@@ -231,22 +228,26 @@ def _vector_kind(conn: Connection[TupleRow]) -> dict[int, Kind]:
     return {info.oid: KINDS["vector"]} if info else {}
 
 
-def _messages(
-    conn: Connection[TupleRow], statement: sql.Composed, params: dict[str, object]
-) -> Iterator[list[bytes | memoryview]]:
-    """Yield the rows' messages, about BATCH_BYTES at a time."""
+def _batches(
+    conn: Connection[TupleRow],
+    statement: sql.Composed,
+    params: dict[str, object],
+    batch_bytes: int,
+) -> Iterator[tuple[bytearray, list[int]]]:
+    """Yield rows until they are about so many bytes, with the length of each row."""
     with conn.cursor() as cursor, cursor.copy(statement, params) as copy:
-        batch: list[bytes | memoryview] = []
-        size, skip = 0, len(SIGNATURE)
+        data, lengths = bytearray(), list[int]()
+        skip = len(SIGNATURE)
         for received in copy:
-            message = memoryview(received)[skip:]
+            message = memoryview(received)[skip:] if skip else received
             skip = 0
             if len(message) == len(TRAILER):
                 continue
-            batch.append(message)
-            size += len(message)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+            # Copied at once: thousands of small buffers kept alive cost twice the time.
+            data += message
+            lengths.append(len(message))
+            if len(data) >= batch_bytes:
+                yield data, lengths
+                data, lengths = bytearray(), list[int]()
+        if lengths:
+            yield data, lengths

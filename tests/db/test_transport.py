@@ -283,6 +283,14 @@ def test_query_that_gives_no_vectors_is_refused(things, monkeypatch) -> None:
         transport.read_vectors(things, "t.mixed")
 
 
+def test_table_is_read_whole_and_an_unknown_one_named(things) -> None:
+    transport.copy_in(things, TABLE, {"i8": [2, 1], "word": ["b", "a"]})
+    table = transport.read_table(things, TABLE).select(["i8", "word"])
+    assert table.to_pydict() == {"i8": [2, 1], "word": ["b", "a"]}
+    with pytest.raises(UnknownNameError, match=r"no table 'raw\.nothing'"):
+        transport.read_table(things, "raw.nothing")
+
+
 def test_two_columns_of_one_name_are_refused(conn, monkeypatch) -> None:
     monkeypatch.setitem(queries.catalogue(), "t.twice", "select 1 as n, 2 as n")
     with pytest.raises(DataError, match="two columns called 'n'"):
