@@ -23,7 +23,7 @@ _UNPARSED = (
     "the DSN cannot be parsed; write postgresql://user:password@host:port/database "
     "(special characters percent-encoded) or host=… dbname=… user=…"
 )
-_UNREACHABLE = ("connection is bad", "connection failed", "refused", "could not")
+_UNREACHABLE = ("connection is bad", "connection failed", "refused", "resolve", "could not")
 _ADVICE = {
     "08": "the connection broke; the next call opens a new one",
     "28": "the server refused this login; check user and password of the DSN",
@@ -79,8 +79,9 @@ def parse_dsn(dsn: str) -> dict[str, str]:
         # `from None`: libpq's own message quotes the string.
         raise ConfigError(_UNPARSED) from None
     given = {key: str(value) for key, value in parts.items() if value is not None}
-    if not given.get("port", "").replace(",", "0").isdigit() and given.get("port"):
-        # A password with an unencoded slash or colon ends up as the port.
+    port = (given.get("port") or "0").replace(",", "0")
+    # A password with an unencoded sign ends up as port, host or database, and in messages.
+    if not port.isdigit() or ("://" in dsn and dsn.count("@") > 1):
         raise ConfigError(_UNPARSED)
     return given
 

@@ -36,6 +36,7 @@ _SQL_NAMES = {
     "float4": "real",
     "float8": "double precision",
 }
+_JSON = {"json", "jsonb"}
 FLOAT4_MAX = float(np.finfo(np.float32).max)
 
 
@@ -154,9 +155,9 @@ def _as_arrow(values: Any, kind: Kind, place: Place) -> pa.Array:
         return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
     if isinstance(values, pa.Array):
         return values
-    if kind.name in {"json", "jsonb"}:
-        values = [_json(value) for value in values]
     try:
+        if kind.name in _JSON:
+            values = [_json(value) for value in values]
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, UnicodeEncodeError, TypeError, ValueError):
         raise _first_bad(values, kind, place) from None
@@ -175,7 +176,8 @@ def _first_bad(values: Any, kind: Kind, place: Place) -> DataError:
     """Return the error about the first value that cannot go into the column."""
     for row, value in enumerate(values):
         try:
-            fits = pa.array([value], from_pandas=True).type
+            plain = _json(value) if kind.name in _JSON else value
+            fits = pa.array([plain], from_pandas=True).type
         except (pa.ArrowException, UnicodeEncodeError, TypeError, ValueError) as error:
             return place.error(row, value, f"{wanted(kind)} ({error})")
         if not types.is_null(fits) and not accepts(kind, fits):

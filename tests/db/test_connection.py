@@ -226,6 +226,7 @@ def test_nobody_listening_says_to_check_host_and_port() -> None:
         "postgresl://ann:secret@host/shop",
         "host=h password=secret x",
         "postgresql://ann:secret/x@host/shop",
+        "postgresql://ann:x@secret/x@host/shop",
     ],
 )
 def test_dsn_that_cannot_be_parsed_is_not_repeated(dsn: str) -> None:

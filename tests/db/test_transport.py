@@ -237,6 +237,8 @@ def test_ten_megabytes_in_one_field_survive(things) -> None:
         ({"words": [["a"], ["b", "c\0"]]}, r"row 1 .*words is 'c\\x00'; "),
         ({"v": [["a", "b", "c"]]}, r"row 0 .*v is 'a'; the column is vector"),
         ({"i8": np.ones((2, 2), dtype=int)}, r"i8 is given an array of shape \(2, 2\)"),
+        ({"j": [{"a": 1}, {"a": {2}}]}, r"row 1 .*j is \{'a': \{2\}\}; .* not JSON serializable"),
+        ({"j": [{"a": float("nan")}]}, r"row 0 .*j is .*; the column is jsonb"),
         ({"nope": [1]}, r"has no column 'nope'\. Known: at, counts, day"),
         ({"wrd": [1]}, r"has no column 'wrd'; did you mean 'word'\?"),
         ({"i8": [1], "i4": [1, 2]}, r"differ in length \(i8 1, i4 2\)"),
