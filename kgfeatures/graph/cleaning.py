@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from kgfeatures.graph.sheet import Problem
+from kgfeatures.graph.sheet import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ T = TypeVar("T")
 FIELD_BYTES = 1_000_000
 KEY_BYTES = 500
 """An index entry of PostgreSQL holds 2,700 bytes; type and key share one."""
-SHOWN = 120
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _FRACTION = re.compile(r"[+-]?\d*\.\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -123,13 +122,6 @@ def bounded(value: Any) -> Any:
     if "\x00" in value:
         raise RefusedError("holds a NUL byte; remove it")
     return value.strip()
-
-
-def shown(value: object) -> str:
-    """Return a value as a message quotes it: short, without a NUL byte."""
-    text = str(value)
-    cut = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
-    return cut.replace("\x00", "\\x00")
 
 
 def to_key(value: object) -> str:

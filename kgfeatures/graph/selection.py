@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kgfeatures.errors import DataError
-from kgfeatures.graph.cleaning import Cleaned, clean, shown, to_key, to_number
+from kgfeatures.graph.cleaning import Cleaned, clean, to_key, to_number
 from kgfeatures.graph.sheet import Problem
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def require_few_rejected(loaded: Loaded, limit: float = MAX_REJECTED) -> None:
     first = loaded.rejected[0]
     column = f", column {first.column!r}" if first.column else ""
     raise DataError(
-        f"{loaded.section.name}, {loaded.unit} {first.row}{column}: {shown(first.value)!r} "
+        f"{loaded.section.name}, {loaded.unit} {first.row}{column}: {first.value!r} "
         f"{first.reason}. {count:,} of {loaded.rows_read:,} rows are rejected, allowed are "
         f"{limit:.2%}; nothing was loaded. Mend the file or the manifest, or allow more with "
         "--max-rejected"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kgfeatures.types import IntArray
 
 
+SHOWN = 120
+
+
 @dataclass(frozen=True)
 class Problem:
     """One value that cannot be loaded: the row's number in its source, and why."""
@@ -83,3 +86,10 @@ def require_columns(source: str, needed: Iterable[str], present: list[str]) -> N
 def numbered(n: int, first: int = 1) -> IntArray:
     """Return first, first + 1 … for n rows."""
     return np.arange(first, first + n, dtype=np.int64)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message quotes it: short, without a NUL byte."""
+    text = str(value)
+    cut = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
+    return cut.replace("\x00", "\\x00")

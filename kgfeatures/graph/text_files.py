@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from kgfeatures.errors import DataError
-from kgfeatures.graph.sheet import Problem, Sheet, numbered, require_columns
+from kgfeatures.graph.sheet import Problem, Sheet, numbered, require_columns, shown
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -84,8 +84,7 @@ def read_separated(section: Section, file: Path) -> Sheet:
             "close it, or double the quotes inside a field"
         )
     lines = [
-        Problem(int(all_rows[each.row - 2]), each.column, each.value, each.reason)
-        for each in broken
+        Problem(int(all_rows[each.row - 2]), "", shown(each.value), each.reason) for each in broken
     ]
     return without_empty_lines(Sheet(table, rows, "line", lines, tuple(header)))
 
@@ -97,8 +96,7 @@ def read_header(section: Section, file: Path) -> list[str]:
     ------
     DataError : the file is empty.
     """
-    encoding = "utf-8-sig" if section.encoding == "utf-8" else section.encoding
-    with opened(file) as binary, io.TextIOWrapper(binary, encoding, newline="") as text:
+    with opened_text(section, file, newline="") as text:
         header = next(csv.reader(text, delimiter=separator(section)), [])
     if not any(name.strip() for name in header):
         raise DataError(f"{section.name} is empty: no header in its first line; export it again")
@@ -198,9 +196,8 @@ def read_json_lines(section: Section, file: Path) -> Sheet:
     rows: list[int] = []
     broken: list[Problem] = []
     present: dict[str, None] = {}
-    encoding = "utf-8-sig" if section.encoding == "utf-8" else section.encoding
-    with readable(section, file), opened(file) as binary:
-        for row, line in enumerate(io.TextIOWrapper(binary, encoding, newline="\n"), start=1):
+    with readable(section, file), opened_text(section, file) as text:
+        for row, line in enumerate(text, start=1):
             if not line.strip():
                 continue
             record = parse_record(row, line, needed)
@@ -225,14 +222,14 @@ def parse_record(row: int, line: str, needed: list[str]) -> dict[str, Any] | Pro
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as exc:
-        return Problem(row, "", line, f"no valid JSON: {exc}")
+        return Problem(row, "", shown(line), f"no valid JSON: {exc}")
     if not isinstance(record, dict):
-        return Problem(row, "", line, "no JSON object; write {…} on each line")
+        return Problem(row, "", shown(line), "no JSON object; write {…} on each line")
     fields = cast("dict[str, Any]", record)
     for name in needed:
         if isinstance(fields.get(name), (list, dict)):
             return Problem(
-                row, name, json.dumps(fields[name]), "is a list or an object, not a value"
+                row, name, shown(json.dumps(fields[name])), "is a list or an object, not a value"
             )
     return fields
 
@@ -260,6 +257,14 @@ def separator(section: Section) -> str:
 def opened(file: Path) -> io.BufferedReader | gzip.GzipFile:
     """Return a file opened for reading, unpacked when its name ends in .gz."""
     return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")
+
+
+@contextmanager
+def opened_text(section: Section, file: Path, newline: str = "\n") -> Generator[io.TextIOWrapper]:
+    """Lend a file opened for reading as text, without its byte order mark."""
+    encoding = "utf-8-sig" if section.encoding == "utf-8" else section.encoding
+    with opened(file) as binary, io.TextIOWrapper(binary, encoding, newline=newline) as text:
+        yield text
 
 
 @contextmanager

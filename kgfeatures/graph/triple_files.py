@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ import pyarrow as pa
 from kgfeatures.errors import DataError
 from kgfeatures.graph.cleaning import Cleaned, clean, to_label
 from kgfeatures.graph.selection import Selection, excluded, product_key
-from kgfeatures.graph.sheet import Problem, Sheet
-from kgfeatures.graph.text_files import opened, readable
+from kgfeatures.graph.sheet import Problem, Sheet, shown
+from kgfeatures.graph.text_files import opened_text, readable
 from kgfeatures.graph.times import KIND, clean_times
 
 if TYPE_CHECKING:
@@ -89,13 +88,13 @@ def read_n_triples(section: Section, file: Path) -> Sheet:
     found: list[tuple[str, str, str]] = []
     lines: list[int] = []
     broken: list[Problem] = []
-    with readable(section, file), opened(file) as binary:
-        for line, text in enumerate(io.TextIOWrapper(binary, section.encoding, newline="\n"), 1):
+    with readable(section, file), opened_text(section, file) as texts:
+        for line, text in enumerate(texts, start=1):
             if not text.strip() or text.lstrip().startswith("#"):
                 continue
             match = _STATEMENT.fullmatch(text.rstrip("\r\n"))
             if match is None:
-                broken.append(Problem(line, "", text, "is no `<head> <relation> <tail> .`"))
+                broken.append(Problem(line, "", shown(text), "is no `<head> <relation> <tail> .`"))
                 continue
             head, blank_head, relation, tail, blank_tail, literal = match.groups()
             found.append(
@@ -146,8 +145,8 @@ def read_open_ke(section: Section, file: Path) -> Sheet:
     """
     entities = names_by_number(section, file.with_name(DICTIONARIES[0]))
     relations = names_by_number(section, file.with_name(DICTIONARIES[1]))
-    with readable(section, file), opened(file) as binary:
-        lines = binary.read().decode(section.encoding).splitlines()
+    with readable(section, file), opened_text(section, file) as text:
+        lines = text.read().split("\n")
     numbers = counted(section.name, lines, 3)
     for column, known in enumerate((entities, entities, relations)):
         beyond = np.flatnonzero((numbers[:, column] < 0) | (numbers[:, column] >= len(known)))
@@ -190,8 +189,8 @@ def names_by_number(section: Section, file: Path) -> np.ndarray[tuple[int], np.d
     """
     if not file.is_file():
         raise DataError(f"{section.name} needs {file.name} beside it, which is not there")
-    with readable(section, file), opened(file) as binary:
-        lines = binary.read().decode(section.encoding).splitlines()
+    with readable(section, file), opened_text(section, file) as text:
+        lines = text.read().split("\n")
     pairs = [line.rpartition("\t") for line in lines[1:] if line.strip()]
     names = np.empty(len(pairs), dtype=object)
     numbers = [int(number) if number.strip().isdigit() else -1 for _, _, number in pairs]

@@ -18,7 +18,6 @@ from kgfeatures.db import queries, transport
 from kgfeatures.db.binary import PAST_MICROSECONDS
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.graph import attributes, documents, loading, ontology, store, triple_files
-from kgfeatures.graph.cleaning import shown
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.readers import file_hash
 from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected
@@ -157,7 +156,7 @@ def _write_source(
             "source_id": [source_id] * len(loaded.rejected),
             "source_row": [problem.row for problem in loaded.rejected],
             "column_name": [problem.column for problem in loaded.rejected],
-            "value": [shown(problem.value) for problem in loaded.rejected],
+            "value": [problem.value for problem in loaded.rejected],
             "reason": [problem.reason for problem in loaded.rejected],
         }
         transport.copy_in(conn, "raw.rejected", rejected)
