@@ -48,6 +48,9 @@ RHYTHM = Feature("rhythm", "short gaps", "long gaps", "购买间隔短", "购买
 RETURNS = Feature("returns", "few returns", "many returns", "少退货", "多退货")
 TENURE = Feature("tenure", "new", "long-standing", "新客", "老客", "median")
 
+# Further off counts as this far: a handful of extremes shall not become a segment.
+EXTREME = 3.0
+
 # Columns of feature.customer_profile that describe behaviour, one or two of each kind.
 FEATURES = {
     "days_since_last_order": RECENCY,
@@ -72,7 +75,7 @@ def standardized(profile: pd.DataFrame) -> tuple[list[str], NDArray[np.float64]]
 
     Returns
     -------
-    names, Z : (d,) and (n, d); each column has mean 0 and standard deviation 1.
+    names, Z : (d,) and (n, d); standard deviations from the mean, in [-3, 3].
 
     Raises
     ------
@@ -86,7 +89,8 @@ def standardized(profile: pd.DataFrame) -> tuple[list[str], NDArray[np.float64]]
         filled = _filled(profile[name].to_numpy(dtype=np.float64, na_value=np.nan), feature)
         if np.ptp(filled) > 0:
             names.append(name)
-            columns.append((filled - filled.mean()) / filled.std())
+            z = (filled - filled.mean()) / filled.std()
+            columns.append(np.clip(z, -EXTREME, EXTREME))
     if not names:
         raise DataError(
             f"no column tells customers apart; the profile needs some of {', '.join(FEATURES)}"

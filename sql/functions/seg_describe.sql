@@ -130,7 +130,7 @@ as $$
         from everywhere
         inner join total using (segment_id)
         -- What was bought a handful of times says nothing about a segment.
-        where everywhere.purchases >= 20 and everywhere.purchases >= 0.005 * total.of_segment
+        where everywhere.purchases >= 20 and everywhere.purchases >= 0.01 * total.of_segment
     ),
 
     ranked as (
@@ -160,7 +160,7 @@ as $$
     group by ranked.segment_id
 $$;
 comment on function seg.attributes(text, timestamptz, int) is
-'The k product attributes that a segment buys more than all customers do: share of its purchases, lift = that share / everybody''s. Attributes of under 20 purchases or 0.5 % are left out. One row per segment.';
+'The k product attributes that a segment buys more than all customers do: share of its purchases, lift = that share / everybody''s. Attributes of under 20 purchases or 1 % are left out. One row per segment.';
 
 create or replace function seg.describe(name text) returns void
 language sql

@@ -23,6 +23,12 @@ def test_numbers_are_standardised_logarithms():
     assert Z[:, 0] == pytest.approx([(x - mean) / spread for x in logs])
 
 
+def test_nobody_is_further_off_than_three_standard_deviations():
+    _, Z = standardized(profile(return_rate_365d=[0] * 99 + [50]))
+    assert Z[99, 0] == 3
+    assert Z[0, 0] == pytest.approx(-math.sqrt(0.01 * 0.99) / 0.99)
+
+
 def test_who_never_ordered_counts_as_the_longest_gone():
     _, Z = standardized(profile(days_since_last_order=[1, 50, None]))
     assert Z[2, 0] == Z[1, 0] > Z[0, 0]
