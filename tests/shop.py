@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Who and what the documentation's examples ask for.
 CUSTOMER = 13085
+PRODUCT = "22837"
 PRODUCTS = 150
 CUSTOMERS = 120
 
@@ -35,7 +36,7 @@ def write(folder: Path) -> Path:
     [data] = folder.glob("*.parquet")
     lines = pd.read_parquet(data)
     buyers = lines.groupby("StockCode")["Customer ID"].nunique()
-    kept = set(buyers.nlargest(PRODUCTS).index)
+    kept = {PRODUCT, *buyers.nlargest(PRODUCTS).index}
     kept |= set(lines.loc[lines["Customer ID"] == CUSTOMER, "StockCode"])
     lines = lines[lines["StockCode"].isin(kept)]
     customers = [CUSTOMER, *sorted(lines["Customer ID"].dropna().unique())[:CUSTOMERS]]

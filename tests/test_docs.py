@@ -60,7 +60,30 @@ def test_every_sql_function_is_documented_and_runs_with_the_callers_rights(shop:
 @pytest.mark.slow
 @pytest.mark.parametrize("statement", statements(ROOT / "docs" / "sql.md"))
 def test_every_example_of_the_sql_page_answers(shop: Database, statement: str) -> None:
-    with shop.transaction() as conn:
+    with shop.transaction() as conn, conn.transaction(force_rollback=True):
         rows = conn.execute(statement).fetchall()
-        conn.rollback()
     assert rows
+
+
+@pytest.mark.slow
+def test_the_readmes_python_prints_the_columns_it_shows(
+    shop: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KGFEATURES_DSN", shop.dsn)
+    [code] = blocks(ROOT / "README.md", "python")
+    exec(code, {})  # noqa: S102  the README's own lines
+    header, *rows = capsys.readouterr().out.splitlines()
+    shown = blocks(ROOT / "README.md", "text")[0].splitlines()
+    assert header.split() == shown[0].split()
+    assert len(rows) == len(shown) - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_readmes_sql_gives_the_columns_it_shows(shop: Database, number: int) -> None:
+    with shop.transaction() as conn:
+        cursor = conn.execute(statements(ROOT / "README.md")[number])
+        names = [column.name for column in cursor.description or ()]
+    shown = blocks(ROOT / "README.md", "text")[1 + number].splitlines()
+    assert names == [name.strip() for name in shown[0].split("|")]
+    assert cursor.rowcount == len(shown) - 2
