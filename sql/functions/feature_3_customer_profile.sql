@@ -5,6 +5,7 @@ returns setof feature.customer_profile
 language sql stable
 set search_path = pg_catalog
 set timezone = 'UTC'
+set work_mem = '64MB'
 as $$
     with moment as (
         select distinct unnest(cutoffs) as cutoff
@@ -146,36 +147,17 @@ as $$
         group by latest.customer_id, moment.cutoff
     ),
 
-    taste as (
-        select
-            customer_id,
-            cutoff,
-            relation,
-            value,
-            score,
-            row_number() over (
-                partition by customer_id, cutoff, relation
-                order by score desc, purchases desc, value collate "C"
-            ) as place,
-            row_number() over (
-                partition by customer_id, cutoff
-                order by score desc, purchases desc, relation collate "C", value collate "C"
-            ) as place_of_all
-        from feature.taste(cutoffs)
-    ),
-
     favourite as (
         select
             customer_id,
             cutoff,
-            max(value) filter (where place = 1 and relation = 'has_colour') as colour,
-            max(value) filter (where place = 1 and relation = 'made_of') as material,
-            max(value) filter (where place = 1 and relation = 'is_a') as object,
-            max(value) filter (where place = 1 and relation = 'has_theme') as theme,
-            array_agg(relation || '=' || value order by place_of_all)
-            filter (where place_of_all <= 5 and score > 0) as attributes
-        from taste
-        where place = 1 or place_of_all <= 5
+            max(value) filter (where place_in_relation = 1 and relation = 'has_colour') as colour,
+            max(value) filter (where place_in_relation = 1 and relation = 'made_of') as material,
+            max(value) filter (where place_in_relation = 1 and relation = 'is_a') as object,
+            max(value) filter (where place_in_relation = 1 and relation = 'has_theme') as theme,
+            array_agg(relation || '=' || value order by place) filter (where place <= 5)
+                as attributes
+        from feature.taste(cutoffs, best => 5)
         group by customer_id, cutoff
     ),
 

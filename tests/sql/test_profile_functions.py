@@ -182,7 +182,7 @@ def expected_customer(every: list[Line], customer: str, cutoff: datetime) -> dic
         "days_between_orders_mean": statistics.mean(gaps) if gaps else None,
         "days_between_orders_median": statistics.median(gaps) if gaps else None,
         "return_rate_365d": back / pieces(year) if year else None,
-        "favourite_colour": taste[0][2] if taste else None,
+        "favourite_colour": taste[0][2] if taste and taste[0][0] > 0 else None,
         "favourite_attributes": [f"has_colour={c}" for score, _, c in taste if score > 0][:5],
     }
     if expected["basket_spend_mean_365d"] is not None:
@@ -347,11 +347,23 @@ def test_taste_is_what_is_bought_more_than_everybody_does(conn) -> None:
     assert (red["purchases"], red["expected"]) == (2, 1)
     assert red["score"] == pytest.approx(2 * math.log(2), abs=1e-6)
     assert found["a", "blue"]["score"] < 0 < found["b", "blue"]["score"]
+    assert [found[who]["place"] for who in (("a", "red"), ("a", "blue"))] == [1, 2]
+    best = rows_of(conn, "select * from feature.taste(%s, best => 1)", [at("2020-02-01")])
+    assert {(row["customer_id"], row["value"]) for row in best} == {("a", "red"), ("b", "blue")}
+
+
+def test_a_shop_with_one_customer_has_no_favourites_because_nothing_is_expected_less(conn) -> None:
+    cutoff = at("2020-02-01")
+    load(conn, [Line("c", "p0", "purchase", at("2020-01-15"), None, 1, 1)], COLOURS)
+    row = customers_at(conn, cutoff)["c", cutoff]
+    assert (row["favourite_colour"], row["favourite_attributes"]) == (None, [])
 
 
 def test_a_triple_counts_from_when_it_was_known(conn) -> None:
     before, after = at("2020-02-01"), at("2020-03-01")
-    load(conn, [Line("c", "p", "purchase", at("2020-01-15"), None, 1, 1)])
+    bought = [("c", "p"), ("other", "wooden")]
+    load(conn, [Line(c, p, "purchase", at("2020-01-15"), None, 1, 1) for c, p in bought])
+    add_triple(conn, "product", "wooden", "made_of", ("material", "wood"))
     add_triple(conn, "product", "p", "made_of", ("material", "tin"), "2020-02-10")
     add_triple(conn, "customer", "c", "lives_in", ("country", "France"), "2020-02-10")
     customers, products = customers_at(conn, before, after), products_at(conn, before, after)
