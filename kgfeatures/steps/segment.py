@@ -93,8 +93,8 @@ def segment(
 def _segment(
     conn: Connection[TupleRow], progress: Progress, settings: SegmentSettings
 ) -> dict[str, int]:
-    method = queries.scalar(conn, "segment.method", name=settings.name)
-    if method == "published":
+    known = queries.fetch(conn, "segment.known", name=settings.name)
+    if known and known[0]["method"] == "published":
         raise DataError(f"{settings.name!r} is a list that somebody published; choose another name")
     progress.start("segments")
     profile = transport.read_arrow(conn, "segment.profiles").to_pandas()
@@ -135,11 +135,13 @@ def _write(
     """Replace the segmentation; `centers` are the features' names and their means by segment."""
     name = settings.name
     known_at: datetime = profile["event_timestamp"].iloc[0].to_pydatetime()
+    last = queries.fetch(conn, "segment.known", name=name)
     queries.execute(conn, "segment.forget", name=name)
     queries.execute(
         conn,
         "segment.add_run",
         name=name,
+        run_id=last[0]["run_id"] + 1 if last else 1,
         known_at=known_at,
         silhouette=found.silhouette,
         settings=json.dumps(asdict(settings)),

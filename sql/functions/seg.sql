@@ -205,7 +205,9 @@ begin
     perform seg.create_table(name);
     insert into seg.run as known (name, run_id, method, known_at)
     values (publish.name, 1, 'published', moment)
-    on conflict on constraint run_pkey do update set known_at = excluded.known_at;
+    on conflict on constraint run_pkey do update set
+        run_id = known.run_id + 1,
+        known_at = excluded.known_at;
     execute format('delete from feature.%I where event_timestamp = $1', target) using moment;
     execute format(
         'insert into feature.%I (customer_id, event_timestamp, created_timestamp, segment_id, segment_name)

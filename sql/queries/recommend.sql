@@ -55,19 +55,25 @@ popular as (
 
 blend as (
     delete from rec.blend
-),
-
-published as (
-    delete from feature.customer_recommendation
 )
 
-delete from rec.run;
+delete from feature.customer_recommendation;
 
 -- name: add_run
--- The one row of rec.run. Params: known_at timestamptz, memory_half_life_days double precision,
---     settings jsonb. Gives its run_id.
+-- The one row of rec.run, in place of the last one, numbered after it. Gives its run_id.
+-- Params: known_at timestamptz, memory_half_life_days double precision, settings jsonb.
+with last as (
+    delete from rec.run
+    returning run_id
+)
+
 insert into rec.run (run_id, known_at, memory_half_life_days, settings)
-values (1, %(known_at)s, %(memory_half_life_days)s, %(settings)s::jsonb)
+select
+    coalesce(max(run_id), 0) + 1 as run_id,
+    %(known_at)s::timestamptz as known_at,
+    %(memory_half_life_days)s::double precision as memory_half_life_days,
+    %(settings)s::jsonb as settings
+from last
 returning run_id;
 
 -- name: analyze

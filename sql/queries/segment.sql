@@ -30,9 +30,11 @@ select
     v
 from rec.graph_vectors('customer');
 
--- name: method
--- How a segmentation was made, null when there is none of that name. Params: name text.
-select method
+-- name: known
+-- The last run of a segmentation. At most one row. Params: name text.
+select
+    run_id,
+    method
 from seg.run
 where name = %(name)s;
 
@@ -46,9 +48,9 @@ delete from seg.run
 where name = %(name)s;
 
 -- name: add_run
--- Params: name text, known_at timestamptz, silhouette real, settings jsonb.
+-- Params: name text, run_id bigint, known_at timestamptz, silhouette real, settings jsonb.
 insert into seg.run (name, run_id, method, known_at, silhouette, settings)
-values (%(name)s, 1, 'kmeans', %(known_at)s, %(silhouette)s, %(settings)s::jsonb);
+values (%(name)s, %(run_id)s, 'kmeans', %(known_at)s, %(silhouette)s, %(settings)s::jsonb);
 
 -- name: describe
 -- Computes medians and attributes of the rows of seg.profile. Params: name text.

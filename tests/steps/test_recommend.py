@@ -67,6 +67,8 @@ def test_recommend_a_second_time_does_nothing(db: Database):
     assert hashes(db) == before
     assert not recommend(db, force=True).skipped
     assert hashes(db) == before
+    assert db.sql("select distinct run_id from rec.product_neighbor")["run_id"].tolist() == [2]
+    assert db.sql("select run_id from rec.run")["run_id"].tolist() == [2]
 
 
 def test_a_changed_row_gives_what_a_clean_build_gives(

@@ -79,6 +79,7 @@ def test_segment_a_second_time_does_nothing(db: Database):
     assert segment(db).skipped
     assert not segment(db, force=True).skipped
     assert same(content(db), before)
+    assert db.sql("select run_id from seg.run")["run_id"].tolist() == [2]
 
 
 def test_a_changed_row_gives_what_a_clean_build_gives(
