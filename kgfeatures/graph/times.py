@@ -97,11 +97,8 @@ def expected(form: str | None, values: Iterable[Any]) -> str:
         for guess in GUESSES
         if guess != form and float(parse_times(sample, guess).notna().mean()) > 0.9
     ]
-    hint = (
-        f"; `timestamp_format: {' | '.join(repr(guess) for guess in fitting)}` fits"
-        if fitting
-        else ""
-    )
+    choice = " or ".join(repr(guess) for guess in fitting)
+    hint = f"; write `timestamp_format:` {choice} in the manifest" if fitting else ""
     if form is None:
         hint = hint or "; say how it is written with `timestamp_format: '%d/%m/%Y %H:%M'`"
         return f"in ISO 8601 (2010-12-31 23:59){hint}"
