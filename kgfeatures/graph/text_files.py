@@ -120,7 +120,7 @@ def parse(
     broken: list[Problem] = []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        reason = f"{row.actual_columns} fields, but the header has {row.expected_columns}"
+        reason = f"has {row.actual_columns} fields, but the header has {row.expected_columns}"
         broken.append(Problem(cast("int", row.number), "", row.text, reason))
         return "skip"
 
@@ -222,9 +222,9 @@ def parse_record(row: int, line: str, needed: list[str]) -> dict[str, Any] | Pro
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as exc:
-        return Problem(row, "", shown(line), f"no valid JSON: {exc}")
+        return Problem(row, "", shown(line), f"is no valid JSON: {exc}")
     if not isinstance(record, dict):
-        return Problem(row, "", shown(line), "no JSON object; write {…} on each line")
+        return Problem(row, "", shown(line), "is no JSON object; write {…} on each line")
     fields = cast("dict[str, Any]", record)
     for name in needed:
         if isinstance(fields.get(name), (list, dict)):

@@ -77,8 +77,8 @@ def test_lines_are_the_files_own_after_broken_ones(load):
     loaded = load(manifest("p.csv"), {"p.csv": text}, max_rejected=1)
     assert [row[:2] for row in titles(loaded)] == [(2, "a"), (5, "c"), (8, "e")]
     assert [(problem.row, problem.reason) for problem in loaded.rejected] == [
-        (4, "1 fields, but the header has 3"),
-        (6, "4 fields, but the header has 3"),
+        (4, "has 1 fields, but the header has 3"),
+        (6, "has 4 fields, but the header has 3"),
     ]
 
 
