@@ -171,6 +171,11 @@ def to_text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def to_line(value: object) -> str:
+    """Return a value as text in one line with single spaces: a title."""
+    return " ".join(to_text(value).split())
+
+
 def to_number(value: object) -> float:
     """Return a finite number.
 

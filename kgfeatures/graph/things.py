@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kgfeatures.errors import DataError
-from kgfeatures.graph.cleaning import clean, to_key, to_label, to_text
+from kgfeatures.graph.cleaning import clean, to_key, to_label, to_line
 from kgfeatures.graph.selection import Selection
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def load_things(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
     if section.name not in {lines.name for lines in manifest.of("interactions")}:
         require_once(rows, keys, kind)
     for column in texts_of(section):
-        rows.add(f"text:{column}", clean(sheet, column, to_text, pa.string(), section.empty))
+        rows.add(f"text:{column}", clean(sheet, column, to_line, pa.string(), section.empty))
     for column in section.relations:
         cleaned = clean(sheet, column, to_label, pa.string(), section.empty)
         rows.add(f"relation:{column}", cleaned)

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 
+import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
 from kgfeatures.cli.ingest import summary
 from kgfeatures.datasets import online_retail
 from kgfeatures.db import queries
 from kgfeatures.errors import DataError, ManifestError, UnknownNameError
+from kgfeatures.graph import loading
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.things import rank
 from kgfeatures.steps.ingest import ingest
@@ -305,14 +308,34 @@ def test_the_shipped_shop_has_a_manifest_that_fits_and_its_attribution():
     assert "CC BY 4.0" in (online_retail() / "ATTRIBUTION.txt").read_text(encoding="utf-8")
 
 
+def test_the_shipped_shop_loses_what_its_manifest_says_and_nothing_else():
+    manifest = read_manifest(online_retail())
+    lines = pd.read_parquet(online_retail() / "online_retail.parquet")
+    code = lines["StockCode"].str.strip().str.upper()
+    booking = "POST|DOT|C[23]|[DMBS]|PADS|BANK CHARGES|AMAZONFEE|GIFT.*|ADJUST.*|TEST.*"
+    kept = ~code.str.fullmatch(booking)
+    known = kept & lines["Customer ID"].notna()
+    interactions, products, customers = (
+        loading.load(section, manifest, pytest.fail) for section in manifest.sections
+    )
+    assert interactions.dropped["no customer"] == 107_927
+    assert interactions.rows.num_rows == known.sum()
+    returns = pc.sum(pc.equal(interactions.rows["event"], "return")).as_py()
+    assert returns == (known & (lines["Quantity"] < 0)).sum()
+    takings = (lines["Quantity"] * lines["Price"])[known].sum()
+    assert pc.sum(interactions.rows["amount"]).as_py() == pytest.approx(takings)
+    sold = kept & (lines["Price"] > 0)
+    assert products.rows.num_rows == sold.sum()
+    assert set(products.rows["product_id"].to_pylist()) == set(code[sold])
+    assert customers.rows_rejected() + products.rows_rejected() + interactions.rows_rejected() == 0
+
+
 def test_a_folder_without_a_manifest_is_an_error_before_anything_starts(db, tmp_path):
     with pytest.raises(ManifestError, match="dataset.yaml does not exist"):
         ingest(db, tmp_path)
 
 
 def test_the_most_frequent_text_wins_and_ties_go_by_alphabet():
-    import pandas as pd
-
     keys = pd.Series(["p", "p", "p", "q", "q", "r"])
     texts = pd.Series(["x", "y", "y", "b", "a", None])
     assert rank(keys, texts) == {"p": ["y", "x"], "q": ["a", "b"]}
