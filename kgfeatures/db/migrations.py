@@ -18,6 +18,7 @@ from kgfeatures.db.sources import Source, read, read_all, sql_folder
 from kgfeatures.errors import DatabaseError, MigrationError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from psycopg import Connection
@@ -64,6 +65,18 @@ def pending(conn: Connection[TupleRow], folder: Path | None = None) -> list[Sour
     new = [source for source in migrations if source.name not in applied]
     changed = [source for source in functions if applied.get(source.name) != source.sha256]
     return new + changed
+
+
+def repeat(conn: Connection[TupleRow], names: Collection[str]) -> None:
+    """Run files again that may run any number of times, to make what somebody dropped.
+
+    Parameters
+    ----------
+    names : of the files, as in ops.migration ("migrations/0003_feature_tables.sql").
+    """
+    for source in (*read_all("migrations"), *read_all("functions")):
+        if source.name in names:
+            conn.execute(source.text)
 
 
 def require_current(conn: Connection[TupleRow]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kgfeatures.db import queries
+from kgfeatures.db.migrations import repeat
 from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.db.sources import read_all
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _compute(conn: Connection[TupleRow], progress: Progress) -> dict[str, int]:
             "run `kgfeatures ingest DIR` first"
         )
     if not queries.scalar(conn, "profile.has_tables"):
-        _make_tables(conn)
+        repeat(conn, REPEATABLE)
     progress.start("profiles", 2)
     queries.execute(conn, "profile.clear")
     customers = queries.execute(conn, "profile.customers")
@@ -68,10 +68,3 @@ def _compute(conn: Connection[TupleRow], progress: Progress) -> dict[str, int]:
     progress.advance()
     queries.execute(conn, "profile.analyze")
     return {"feature.customer_profile": customers, "feature.product_profile": products}
-
-
-def _make_tables(conn: Connection[TupleRow]) -> None:
-    """Make again what somebody dropped; these files may run any number of times."""
-    for source in (*read_all("migrations"), *read_all("functions")):
-        if source.name in REPEATABLE:
-            conn.execute(source.text)

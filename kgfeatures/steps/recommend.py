@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kgfeatures.db import queries, transport
+from kgfeatures.db.migrations import repeat
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.errors import DataError
 from kgfeatures.recommend import (
@@ -58,6 +59,7 @@ RECOMMEND = Step(
 
 
 CUSTOMERS_PER_WRITE = 5000
+REPEATABLE = ("migrations/0005_customer_recommendation.sql", "functions/rec_explain.sql")
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def _recommend(
         "popular": popular,
     }
     blend = Blend(parts, settings.weights).fit(shop.purchases)
+    if not queries.scalar(conn, "recommend.has_table"):
+        repeat(conn, REPEATABLE)
     queries.execute(conn, "recommend.clear")
     run_id = queries.scalar(
         conn,

@@ -1,4 +1,4 @@
--- Recommendations (rec), segments (seg) and what both publish as feature tables.
+-- Recommendations (rec) and segments (seg); what both publish stands in feature.*.
 -- rec and seg hold the latest run of each only: what was recommended stands in feature.*.
 
 create table rec.run (
@@ -39,23 +39,6 @@ create table rec.blend (
 comment on table rec.blend is
 'How much each signal says in a recommendation: weights of scores scaled to [0, 1]; they sum to 1.';
 
-create table feature.customer_recommendation (
-    customer_id text not null,
-    event_timestamp timestamptz not null,
-    created_timestamp timestamptz not null,
-    product_ids text[] not null,
-    scores real[] not null,
-    primary key (customer_id, event_timestamp, created_timestamp),
-    check (cardinality(product_ids) = cardinality(scores))
-);
-comment on table feature.customer_recommendation is
-'Products recommended to each customer, best first, none of them bought before. One row per customer and cut-off.';
-comment on column feature.customer_recommendation.customer_id is 'The shop''s key of the customer.';
-comment on column feature.customer_recommendation.event_timestamp is 'The cut-off: what was known before it was used.';
-comment on column feature.customer_recommendation.created_timestamp is 'When the row could be known: the cut-off itself.';
-comment on column feature.customer_recommendation.product_ids is 'The shop''s keys of the products, best first.';
-comment on column feature.customer_recommendation.scores is 'One per product, in [0, 1], higher is better; comparable within a customer only.';
-
 -- Segments ----------------------------------------------------------------------------------
 
 create table seg.run (
@@ -92,6 +75,3 @@ create table seg.profile (
 );
 comment on table seg.profile is
 'What a segment is like, as of its run. One row per segment; read it through the function seg.profile(name).';
-
-insert into ops.personal_data (schema_name, table_name, column_name, holds) values
-('feature', 'customer_recommendation', 'customer_id', 'the customer''s key');

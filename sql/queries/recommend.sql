@@ -79,3 +79,7 @@ returning run_id;
 -- name: analyze
 -- Statistics for rec.recommend.
 analyze rec.product_neighbor, rec.popular, feature.customer_recommendation;
+
+-- name: has_table
+-- False when somebody dropped the table of recommendations. One row.
+select to_regclass('feature.customer_recommendation') is not null as found;
