@@ -165,6 +165,27 @@ def nulls(values: pa.Array) -> NDArray[np.bool_]:
     return values.is_null().to_numpy(zero_copy_only=False)
 
 
+def require_rows(loaded: Loaded) -> None:
+    """Check that anything of a source is left to load.
+
+    Raises
+    ------
+    DataError : nothing is; the message says where its rows went.
+    """
+    if loaded.rows.num_rows:
+        return
+    if not loaded.rows_read:
+        raise DataError(
+            f"{loaded.section.name} is empty: no rows below its header; export it again"
+        )
+    went = [f"{n:,} {reason}" for reason, n in loaded.dropped.items()]
+    went += [f"{loaded.rows_rejected():,} rejected"] if loaded.rejected else []
+    raise DataError(
+        f"{loaded.section.name}: none of its {loaded.rows_read:,} rows is left to load "
+        f"({', '.join(went)}); check which columns {loaded.section.where.path} names"
+    )
+
+
 def require_few_rejected(loaded: Loaded, limit: float = MAX_REJECTED) -> None:
     """Check that a source's rejected rows are an exception and not its rule.
 

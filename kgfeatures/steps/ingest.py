@@ -20,7 +20,7 @@ from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.graph import attributes, documents, loading, ontology, store, triple_files
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.readers import file_hash
-from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected
+from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected, require_rows
 from kgfeatures.graph.things import Things, collect
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _load(
         progress.note(f"reading {section.kind} from {section.name}")
         loaded = loading.load(section, manifest, lambda table: transport.read_table(conn, table))
         require_few_rejected(loaded, max_rejected)
+        require_rows(loaded)
         content = hashes.get(section.name) or _table_hash(conn, section.name)
         _write_source(conn, source_id, loaded, content)
         _write_rows(conn, source_id, loaded, shop)

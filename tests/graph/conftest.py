@@ -8,7 +8,7 @@ import pytest
 
 from kgfeatures.graph import loading
 from kgfeatures.graph.manifest import read_manifest
-from kgfeatures.graph.selection import require_few_rejected
+from kgfeatures.graph.selection import require_few_rejected, require_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,7 @@ def load(folder: Callable[[str, Files], Path]) -> Callable[..., Loaded]:
         read = read_manifest(folder(manifest, files))
         loaded = loading.load(read.sections[0], read, pytest.fail)
         require_few_rejected(loaded, max_rejected)
+        require_rows(loaded)
         return loaded
 
     return read

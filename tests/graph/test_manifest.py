@@ -1,9 +1,12 @@
 """What a manifest may say, and what its errors answer."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kgfeatures.errors import ManifestError
-from kgfeatures.graph.manifest import read_manifest
+from kgfeatures.graph.manifest import SHAPES, read_manifest
 
 ORDERS = {"orders.csv": "who,what,at\n1,a,2024-01-01\n"}
 SECTION = "{file: orders.csv, customer: who, product: what, timestamp: at}"
@@ -83,3 +86,11 @@ def test_excluded_products_are_exact_codes_or_regular_expressions(folder):
         True,
         False,
     ]
+
+
+def test_the_documented_manifest_is_one(folder):
+    text = Path(__file__).parents[2].joinpath("docs", "manifest.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    files = dict.fromkeys(re.findall(r"file: ([\w.]+)", example), "")
+    sections = read_manifest(folder(example, files)).sections
+    assert {section.kind for section in sections} == set(SHAPES)

@@ -120,6 +120,8 @@ def test_a_gbk_jsonl_is_an_error_too(load):
         ("p.jsonl", "\n", "p.jsonl is empty"),
         ("p.parquet", "PAR1 and then nothing", "p.parquet is no complete Parquet file"),
         ("p.csv.gz", "not packed", "p.csv.gz is no complete gzip file"),
+        ("p.csv", "sku,title\n", "p.csv is empty: no rows below its header"),
+        ("p.csv", "sku,title\n,x\n", r"none of its 1 rows is left to load \(1 no product\)"),
         ("p.csv", "sku;title\na;b\n", 'add `delimiter: ";"`'),
         ("p.csv", "sku,titel\na,b\n", "no column 'title'; did you mean 'titel'.* 'sku', 'titel'"),
         ("p.jsonl", '{"sku": "a", "titel": "b"}\n', "no column 'title'; did you mean 'titel'"),
