@@ -24,8 +24,8 @@ ${activate}Five things to try next:
 1. SQL, as the login that can only read
      kgfeatures db psql --reader -- -c "select * from rec.recommend('$customer', 10)"
 2. Python
-     python -c "import kgfeatures as kg; print(kg.connect().sql('select * from seg.profile(%s)',
-       ['behaviour']))"
+     python -c "import kgfeatures; print(kgfeatures.connect().sql(
+       'select segment_name, size, share from seg.profile(%s)', ['behaviour']))"
 3. JupyterLab, on a data scientist's first hour
      kgfeatures lab
 4. Feast's own command line

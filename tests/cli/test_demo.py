@@ -1,0 +1,39 @@
+"""What `kgfeatures demo` says at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kgfeatures.cli import demo
+from kgfeatures.db.runs import StepResult
+from kgfeatures.steps.demo import Stage
+
+DONE = [
+    Stage(
+        StepResult("ingest", {"raw.interaction": 12345, "raw.product": 7}, 2.5, skipped=False), 1
+    ),
+    Stage(StepResult("embed graph", {"emb.m_7": 9, "emb.m_7_relation": 4}, 0.1, skipped=True), 0),
+]
+
+
+def test_closing_table_has_a_line_for_each_table_and_the_sums() -> None:
+    lines = [line.split() for line in demo.table(DONE).splitlines()[3:]]
+    assert lines == [
+        ["ingest", "raw.interaction", "12,345", "2.5", "1.0"],
+        ["raw.product", "7"],
+        ["embed", "graph", "emb.m_7", "9", "unchanged", "0.0"],
+        ["emb.m_7_relation", "4"],
+        ["total", "2.6", "1.0"],
+    ]
+
+
+def test_vectors_are_counted_without_those_of_relations() -> None:
+    assert demo.totals(DONE).strip() == "9 vectors, 0 rows of features."
+
+
+def test_five_things_to_try_name_a_customer_and_no_unfilled_place() -> None:
+    shown = demo.next_steps("13085", Path("/srv/feature_repo"))
+    assert [f"{n}. " in shown for n in range(1, 6)] == [True] * 5
+    assert "rec.recommend('13085', 10)" in shown
+    assert 'eval "$(kgfeatures db env)"' in shown
+    assert "${" not in shown
