@@ -8,11 +8,12 @@ import pytest
 
 from kgfeatures.cli.ingest import summary
 from kgfeatures.datasets import online_retail
-from kgfeatures.db import queries
+from kgfeatures.db import Database, queries
 from kgfeatures.errors import DataError, ManifestError, UnknownNameError
 from kgfeatures.graph import loading
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.things import rank
+from kgfeatures.steps.extract import extract
 from kgfeatures.steps.ingest import ingest
 from kgfeatures.types import entity_id
 
@@ -185,8 +186,6 @@ def test_a_second_run_is_skipped_and_a_forced_one_changes_nothing(db, folder):
 
 
 def test_a_changed_row_gives_what_a_clean_build_gives(make_database, template, folder):
-    from kgfeatures.db import Database
-
     changed = (
         FILES["lines.csv"].replace("Red bowl", "Pot").replace("2,b2,2024-01-05", "4,e5,2024-01-05")
     )
@@ -200,6 +199,23 @@ def test_a_changed_row_gives_what_a_clean_build_gives(make_database, template, f
         assert hashes(grown) == hashes(clean)
         ingest(grown, folder())
         assert hashes(grown) != hashes(clean)
+
+
+def test_a_changed_row_gives_a_clean_graph_after_extract_too(make_database, template, folder):
+    changed = FILES["lines.csv"].replace("Red bowl", "Wooden spoon").replace("2,b2,", "2,z9,")
+    grown_dsn, clean_dsn = make_database(template), make_database(template)
+    with Database(lambda: grown_dsn) as grown, Database(lambda: clean_dsn) as clean:
+        ingest(grown, folder())
+        extract(grown)
+        said = hashes(grown)
+        assert ingest(grown, folder(), force=True).rows["triples"] == 4
+        assert hashes(grown) == said
+        assert extract(grown).skipped
+        place = folder(**{"lines.csv": changed})
+        for database in (grown, clean):
+            ingest(database, place)
+            extract(database)
+        assert hashes(grown) == hashes(clean) != said
 
 
 def test_a_lost_table_is_loaded_again(db, folder):
