@@ -5,9 +5,11 @@
 DIR holds a dataset.yaml; without one it is the shop that kgfeatures ships. Protocol:
 - purchases before the split train, those after it test; without --time-split the last two months
   are the test period, the two months before it the validation period;
-- everything that is chosen (exponents, half-lives, weights of the blend) is chosen on the
-  validation period by ndcg@20, from models that saw only what came before it; then all models are
-  fitted once more on everything before the split, and the test period is looked at once;
+- everything that is chosen is chosen before the split, by ndcg@20, from models that saw only what
+  came before the days asked for: how neighbours are weighted and how much popularity says by the
+  step's own kgfeatures.recommend.choose, how much graph vectors say on the validation period; then
+  all models are fitted once more on everything before the split, and the test period is looked at
+  once;
 - products that the customer bought before the split are masked and not asked for: repurchases do
   not count; products never sold before the split are left out for every method;
 - customers are those with a purchase before the split and at least one such new product after it;
@@ -21,9 +23,8 @@ The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,36 +39,22 @@ from kgfeatures.extraction import extract
 from kgfeatures.graph import loading
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.things import Things, collect
-from kgfeatures.recommend import (
-    COSINE,
-    Blend,
-    GraphDistance,
-    Neighbors,
-    NeighborSettings,
-    Popular,
-    Purchases,
-)
-from kgfeatures.recommend.blend import weight_grid
+from kgfeatures.recommend import COSINE, Blend, GraphDistance, Lines, Neighbors, Popular, choose
 from kgfeatures.recommend.evaluation import bootstrap, ndcg_at_k, recall_at_k
+from kgfeatures.recommend.tuning import question
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from scipy.sparse import csr_matrix
 
-    from kgfeatures.recommend import Recommender
+    from kgfeatures.recommend import Choice, Recommender
+    from kgfeatures.recommend.tuning import Question
 
 SHOP = Path(kgfeatures.__file__).parent / "datasets" / "online_retail"
 K = 20
 MONTHS = pd.DateOffset(months=2)
+EPOCH, DAY = pd.Timestamp(0, tz="UTC"), pd.Timedelta(days=1)
 POPULAR_HALF_LIFE_DAYS = 30.0
-# Popularity keeps a twentieth: it is what fills the lists of new customers.
-POPULAR_WEIGHT = 0.05
-GRID = {
-    "customer_exponent": (0.3, 0.5, 0.7),
-    "product_exponent": (0.1, 0.3, 0.5),
-    "neighbor_exponent": (0.1, 0.6, 0.7, 0.8),
-    "trend_half_life_days": (60.0, 120.0, 240.0),
-}
+GRAPH_SHARES = [n / 10 for n in range(11)]
 
 
 @dataclass(frozen=True)
@@ -81,13 +68,12 @@ class Shop:
 
 @dataclass(frozen=True)
 class Period:
-    """What a model may know, and what it is asked for."""
+    """A question, with the keys of its rows and every purchase before it."""
 
     customers: pd.Index
     products: pd.Index
-    known: Purchases
-    asked: np.ndarray
-    wanted: csr_matrix
+    before: Lines
+    question: Question
 
 
 def no_database(table: str) -> pa.Table:
@@ -120,29 +106,30 @@ def load(folder: Path) -> Shop:
 
 def period(shop: Shop, begin: pd.Timestamp, end: pd.Timestamp) -> Period:
     """Return what was known at `begin` and what was newly bought from then until `end`."""
-    lines = shop.purchases
-    before = lines[lines["occurred_at"] < begin]
+    before = shop.purchases[shop.purchases["occurred_at"] < begin]
     customers, products = (
         pd.Index(sorted(before[key].unique())) for key in ("customer_id", "product_id")
     )
-    last = before.groupby(["customer_id", "product_id"], as_index=False)["occurred_at"].max()
-    known = Purchases(
-        customers.get_indexer(last["customer_id"]).astype(np.int64),
-        products.get_indexer(last["product_id"]).astype(np.int64),
-        (last["occurred_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy() / 86400,
+    known = shop.purchases[
+        shop.purchases["customer_id"].isin(customers)
+        & shop.purchases["product_id"].isin(products)
+        & (shop.purchases["occurred_at"] < end)
+    ]
+    asked = question(rows(known, customers, products), (begin - EPOCH) / DAY)
+    if len(asked.asked) == 0:
+        raise DataError(f"nobody known before {begin} bought anything new until {end}")
+    return Period(customers, products, rows(before, customers, products), asked)
+
+
+def rows(purchases: pd.DataFrame, customers: pd.Index, products: pd.Index) -> Lines:
+    """Return purchases by row numbers."""
+    return Lines(
+        customers.get_indexer(purchases["customer_id"]).astype(np.int64),
+        products.get_indexer(purchases["product_id"]).astype(np.int64),
+        ((purchases["occurred_at"] - EPOCH) / DAY).to_numpy(),
         len(customers),
         len(products),
     )
-    after = lines[(lines["occurred_at"] >= begin) & (lines["occurred_at"] < end)]
-    after = after[["customer_id", "product_id"]].drop_duplicates()
-    rows = customers.get_indexer(after["customer_id"]), products.get_indexer(after["product_id"])
-    there = (rows[0] >= 0) & (rows[1] >= 0)
-    bought = known.matrix()
-    new = np.zeros(bought.shape, dtype=bool)
-    new[rows[0][there], rows[1][there]] = True
-    new[bought.nonzero()] = False
-    asked = np.flatnonzero(new.any(axis=1))
-    return Period(customers, products, known, asked, type(bought)(new[asked]))
 
 
 def graph(shop: Shop, span: Period, settings: TrainingSettings) -> GraphDistance:
@@ -156,9 +143,8 @@ def graph(shop: Shop, span: Period, settings: TrainingSettings) -> GraphDistance
     nodes = nodes.append(tails.drop_duplicates().difference(nodes))
     relations = ["bought", *sorted(said["relation"].unique())]
     n = len(span.customers)
-    bought = np.column_stack(
-        [span.known.customer, np.zeros_like(span.known.product), n + span.known.product]
-    )
+    known = span.question.known
+    bought = np.column_stack([known.customer, np.zeros_like(known.product), n + known.product])
     facts = np.column_stack(
         [
             nodes.get_indexer(pd.MultiIndex.from_frame(said[["head_type", "head"]])),
@@ -172,54 +158,39 @@ def graph(shop: Shop, span: Period, settings: TrainingSettings) -> GraphDistance
     return GraphDistance(entities[:n], entities[n : n + len(span.products)], trained.relations[0])
 
 
-def lists(model: Recommender, span: Period) -> np.ndarray:
+def lists(model: Recommender, asked: Question) -> np.ndarray:
     """Return the K best products of every customer asked for."""
-    return model.recommend(span.asked, K)[0]
+    return model.fit(asked.known).recommend(asked.asked, K)[0]
 
 
-def choose_neighbors(span: Period) -> NeighborSettings:
-    """Return the settings with the highest ndcg on `span`."""
-    best, chosen = -1.0, NeighborSettings()
-    for values in itertools.product(*GRID.values()):
-        settings = NeighborSettings(**dict(zip(GRID, values, strict=True)))
-        found = ndcg_at_k(lists(Neighbors(settings).fit(span.known), span), span.wanted).mean()
-        if found > best:
-            best, chosen = found, settings
-    return chosen
-
-
-def blended(settings: NeighborSettings, vectors: GraphDistance, weights: dict[str, float]) -> Blend:
-    """Return our recommendation, not fitted yet."""
+def blended(choice: Choice, vectors: GraphDistance, share: float) -> Blend:
+    """Return our recommendation: graph vectors get a share of what popularity leaves."""
     parts = {
-        "bought_together": Neighbors(settings),
+        "bought_together": Neighbors(choice.neighbors),
         "graph_vector": vectors,
         "popular": Popular(POPULAR_HALF_LIFE_DAYS),
     }
-    return Blend(parts, weights)
+    rest = 1 - choice.popular_weight
+    weights = (rest * (1 - share), rest * share, choice.popular_weight)
+    return Blend(parts, dict(zip(parts, weights, strict=True)))
 
 
-def choose_weights(
-    span: Period, settings: NeighborSettings, vectors: GraphDistance
-) -> dict[str, float]:
-    """Return the weights with the highest ndcg on `span`."""
-    best, chosen = -1.0, {}
-    for split in weight_grid(["bought_together", "graph_vector"]):
-        weights = {name: (1 - POPULAR_WEIGHT) * weight for name, weight in split.items()}
-        weights["popular"] = POPULAR_WEIGHT
-        model = blended(settings, vectors, weights).fit(span.known)
-        found = ndcg_at_k(lists(model, span), span.wanted).mean()
-        if found > best:
-            best, chosen = found, weights
-    return {name: round(weight, 4) for name, weight in chosen.items()}
+def choose_share(asked: Question, choice: Choice, vectors: GraphDistance) -> float:
+    """Return the share of graph vectors with the highest ndcg, the smallest of equals."""
+    found = {
+        share: ndcg_at_k(lists(blended(choice, vectors, share), asked), asked.wanted).mean()
+        for share in GRAPH_SHARES
+    }
+    return max(found, key=lambda share: (found[share], -share))
 
 
-def compare(models: dict[str, Recommender], span: Period) -> dict[str, dict[str, np.ndarray]]:
+def compare(models: dict[str, Recommender], asked: Question) -> dict[str, dict[str, np.ndarray]]:
     """Return both metrics of every customer by model."""
     metrics = {f"recall@{K}": recall_at_k, f"ndcg@{K}": ndcg_at_k}
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, model in models.items():
-        best = lists(model.fit(span.known), span)
-        found[name] = {metric: measure(best, span.wanted) for metric, measure in metrics.items()}
+        best = lists(model, asked)
+        found[name] = {metric: measure(best, asked.wanted) for metric, measure in metrics.items()}
     return found
 
 
@@ -252,21 +223,19 @@ def main() -> None:
     training = TrainingSettings(epochs=given.epochs)
     print(f"{shop.name}: {len(shop.purchases)} purchases, {len(shop.triples)} triples", flush=True)
 
-    validation = period(shop, split - MONTHS, split)
-    settings = choose_neighbors(validation)
-    weights = choose_weights(validation, settings, graph(shop, validation, training))
-    print(f"chosen on {split - MONTHS:%Y-%m-%d} to {split:%Y-%m-%d}: {settings}, {weights}")
-
-    test = period(shop, split, end)
+    validation, test = period(shop, split - MONTHS, split), period(shop, split, end)
+    choice = choose(test.before, POPULAR_HALF_LIFE_DAYS)
+    share = choose_share(validation.question, choice, graph(shop, validation, training))
     vectors = graph(shop, test, training)
     models = {
         "popular": Popular(),
         "cosine item-item": Neighbors(COSINE),
-        "neighbours": Neighbors(settings),
+        "neighbours": Neighbors(choice.neighbors),
         "TransE": vectors,
-        "blend": blended(settings, vectors, weights),
+        "blend": blended(choice, vectors, share),
     }
-    found = compare(models, test)
+    print(f"chosen before {split:%Y-%m-%d}: {choice}; share of graph vectors {share}", flush=True)
+    found = compare(models, test.question)
     results = {
         name: {metric: interval(values) for metric, values in metrics.items()}
         for name, metrics in found.items()
@@ -278,7 +247,7 @@ def main() -> None:
         }
         for other in ("popular", "cosine item-item")
     }
-    print(f"test {split:%Y-%m-%d} to {end:%Y-%m-%d}: {len(test.asked)} customers")
+    print(f"test {split:%Y-%m-%d} to {end:%Y-%m-%d}: {len(test.question.asked)} customers")
     for title, table in (("", results), ("blend ahead of ", ahead)):
         for name, metrics in table.items():
             cells = "  ".join(f"{metric} {shown(cell)}" for metric, cell in metrics.items())
@@ -287,9 +256,10 @@ def main() -> None:
         "benchmark": "recommend",
         "dataset": shop.name,
         "split": str(split),
-        "customers": len(test.asked),
-        "neighbors": {name: getattr(settings, name) for name in GRID},
-        "weights": weights,
+        "customers": len(test.question.asked),
+        "neighbors": asdict(choice.neighbors),
+        "popular_weight": choice.popular_weight,
+        "graph_share": share,
         "results": results,
         "blend_ahead_of": ahead,
     }

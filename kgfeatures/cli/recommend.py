@@ -17,7 +17,8 @@ def recommend(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Of the signals, such as bought_together=0.6,graph_vector=0.35,popular=0.05.",
+            help="Of the signals, such as bought_together=0.6,graph_vector=0.3,popular=0.1; "
+            "what suits the shop's own last weeks when left out.",
             show_default=False,
         ),
     ] = None,
@@ -26,10 +27,9 @@ def recommend(
     ] = False,
 ) -> None:
     """Compute and publish recommendations: select * from rec.recommend('<customer>')."""
-    from kgfeatures.recommend import DEFAULT_WEIGHTS  # noqa: PLC0415  --help does without
-    from kgfeatures.steps import recommend as step  # noqa: PLC0415
+    from kgfeatures.steps import recommend as step  # noqa: PLC0415  --help does without
 
-    chosen = DEFAULT_WEIGHTS if weights is None else parse_weights(weights)
+    chosen = None if weights is None else parse_weights(weights)
     settings = step.RecommendSettings(weights=chosen, k=k)
     with connect() as database, terminal_progress() as progress:
         result = step.recommend(database, settings, progress=progress, force=force)
@@ -53,5 +53,5 @@ def parse_weights(text: str) -> dict[str, float]:
         return {name.strip(): float(weight) for name, _, weight in pairs}
     except ValueError:
         raise DataError(
-            f"weights are {text!r}; write bought_together=0.6,graph_vector=0.35,popular=0.05"
+            f"weights are {text!r}; write bought_together=0.6,graph_vector=0.3,popular=0.1"
         ) from None

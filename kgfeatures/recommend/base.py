@@ -73,6 +73,36 @@ class Purchases:
         return csr_matrix((values, (self.customer, self.product)), shape=shape)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Every purchase as it happened; a customer may buy a product on many days.
+
+    Parameters
+    ----------
+    customer, product : (n,) row numbers.
+    day : (n,) float64, when, in days since any moment.
+    n_customers, n_products : also those without a purchase.
+    """
+
+    customer: IntArray
+    product: IntArray
+    day: NDArray[np.float64]
+    n_customers: int
+    n_products: int
+
+    def purchases(self, before: float = np.inf) -> Purchases:
+        """Return who had bought what before a day, and when last."""
+        known = self.day < before
+        customer, product, day = self.customer[known], self.product[known], self.day[known]
+        order = np.lexsort((day, product, customer))
+        customer, product, day = customer[order], product[order], day[order]
+        last = np.ones(len(order), dtype=bool)
+        last[:-1] = (customer[1:] != customer[:-1]) | (product[1:] != product[:-1])
+        return Purchases(
+            customer[last], product[last], day[last], self.n_customers, self.n_products
+        )
+
+
 def decay(age_days: NDArray[np.float64], half_life_days: float | None) -> NDArray[np.float64]:
     """Return 2^(−age / half-life), in (0, 1]; 1 everywhere when the half-life is None."""
     if half_life_days is None:
@@ -95,10 +125,12 @@ def top_k(scores: NDArray[np.floating], k: int) -> tuple[IntArray, NDArray[np.fl
     if m == 0:
         return np.zeros((n, 0), dtype=np.int64), scores
     threshold = np.partition(scores, m - k, axis=1)[:, m - k : m - k + 1]
-    above = scores > threshold
-    tied = scores == threshold
+    kept = scores >= threshold
+    crowded = kept.sum(axis=1) > k  # ties at the threshold: only their first columns have room
+    tied = scores[crowded] == threshold[crowded]
+    above = kept[crowded] & ~tied
     room = k - above.sum(axis=1, keepdims=True)
-    kept = above | (tied & (tied.cumsum(axis=1) <= room))
+    kept[crowded] = above | (tied & (tied.cumsum(axis=1, dtype=np.int32) <= room))
     columns = np.nonzero(kept)[1].reshape(n, k)
     values = np.take_along_axis(scores, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")

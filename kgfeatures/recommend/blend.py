@@ -6,7 +6,6 @@ puts first. Popularity keeps a small weight, so that a list is never shorter tha
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,14 +14,11 @@ from kgfeatures.errors import DataError
 from kgfeatures.recommend.base import Purchases, Recommender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from kgfeatures.types import IntArray
-
-# Chosen on the validation months of Online Retail 2009-2010 (benchmarks/recommend.py).
-DEFAULT_WEIGHTS = {"bought_together": 0.665, "graph_vector": 0.285, "popular": 0.05}
 
 
 class Blend(Recommender):
@@ -77,11 +73,3 @@ def normalized(
     if min(weights.values(), default=-1.0) < 0 or not 0 < total < np.inf:
         raise DataError(f"weights are {dict(weights)}; they must be at least 0 and one above 0")
     return {name: weight / total for name, weight in weights.items()}
-
-
-def weight_grid(signals: list[str], step: float = 0.1) -> Iterator[dict[str, float]]:
-    """Yield all weights of `signals` in multiples of `step` that sum to 1."""
-    parts = round(1 / step)
-    for combination in itertools.product(range(parts + 1), repeat=len(signals)):
-        if sum(combination) == parts:
-            yield {name: n / parts for name, n in zip(signals, combination, strict=True)}

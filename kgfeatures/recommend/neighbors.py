@@ -1,11 +1,12 @@
 """Item-item neighbours: customers who bought this product also bought that one.
 
-S_ij = Σ_u x_ui x_uj · 2^(−age_uj / trend) / (d_u^α · d_i^β · d_j^γ), the highest n per product i;
-score_uj = Σ_{i bought by u} 2^(−age_ui / memory) · S_ij.
+S_ij = Σ_u x_ui x_uj · 2^(−age_uj / trend) / (d_u^α · d_i^β · d_j^γ) · n_ij / (n_ij + λ),
+the highest of each product i; score_uj = Σ_{i bought by u} 2^(−age_ui / memory) · S_ij.
 
-d are degrees (distinct products of a customer, distinct customers of a product), ages days. Plain
-cosine is α = 0, β = γ = ½, no decay, all products. Deshpande, Karypis 2004, "Item-Based Top-N
-Recommendation Algorithms"; degree normalisation as in Paudel et al. 2017 (RP3β).
+d are degrees (distinct products of a customer, distinct customers of a product), n_ij customers who
+bought both, ages days. Plain cosine is α = λ = 0, β = γ = ½, no decay, all products. Deshpande,
+Karypis 2004, "Item-Based Top-N Recommendation Algorithms"; degree normalisation as in Paudel et
+al. 2017 (RP3β); shrinkage as in Bell, Koren 2007.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NeighborSettings:
-    """How neighbours are weighted; the defaults were chosen on a validation period.
+    """How neighbours are weighted; `tuning.choose` finds what suits a shop.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class NeighborSettings:
     trend_half_life_days : after which a purchase of the neighbour counts half; None never.
     memory_half_life_days : the same for a customer's own purchase; None never.
     top : neighbours kept per product; None keeps all.
+    shrinkage : λ; higher doubts pairs that few customers bought.
     """
 
     customer_exponent: float = 0.5
@@ -45,12 +47,15 @@ class NeighborSettings:
     trend_half_life_days: float | None = 120.0
     memory_half_life_days: float | None = 60.0
     top: int | None = 100
+    shrinkage: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("trend_half_life_days", "memory_half_life_days", "top"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise DataError(f"{name} is {value}; it must be above 0, or None")
+        if self.shrinkage < 0:
+            raise DataError(f"shrinkage is {self.shrinkage}; it must be at least 0")
 
 
 COSINE = NeighborSettings(0.0, 0.5, 0.5, None, None, None)
@@ -82,7 +87,7 @@ class Neighbors(Recommender):
         right = diags_array(by_customer) @ trend
         right = right @ diags_array(_inverse_power(degree, chosen.neighbor_exponent))
         left = diags_array(_inverse_power(degree, chosen.product_exponent)) @ plain.T
-        self.neighbors_ = _strongest(csr_matrix(left), csr_matrix(right), chosen.top)
+        self.neighbors_ = _strongest(csr_matrix(left), csr_matrix(right), plain, chosen)
         self.history_ = _history(purchases, chosen.memory_half_life_days)
         return super().fit(purchases)
 
@@ -104,18 +109,24 @@ def _history(purchases: Purchases, half_life_days: float | None) -> csr_matrix:
     return purchases.matrix(decay(last[purchases.customer] - purchases.day, half_life_days))
 
 
-def _strongest(left: csr_matrix, right: csr_matrix, top: int | None) -> csr_matrix:
-    """Return left @ right without its diagonal, the `top` highest of each row, as float32."""
+def _strongest(
+    left: csr_matrix, right: csr_matrix, plain: csr_matrix, settings: NeighborSettings
+) -> csr_matrix:
+    """Return left @ right, shrunk, without its diagonal, the highest of each row, as float32."""
     n: int = left.shape[0]  # pyright: ignore[reportOptionalSubscript]  scipy's stub
     step = max(1, SCORES_PER_BLOCK // max(1, n))
+    buyers = csr_matrix(plain.T)
     columns: list[IntArray] = []
     weights: list[NDArray[np.float32]] = []
     counts: list[IntArray] = []
     for start in range(0, n, step):
-        block = (left[start : start + step] @ right).toarray().astype(np.float32)
+        block = (left[start : start + step] @ right).toarray()
+        if settings.shrinkage > 0:
+            both = (buyers[start : start + step] @ plain).toarray()
+            block *= both / (both + settings.shrinkage)
         rows = np.arange(len(block))
         block[rows, start + rows] = 0
-        best, values = top_k(block, top or n)
+        best, values = top_k(block.astype(np.float32), settings.top or n)
         kept = values > 0
         counts.append(kept.sum(axis=1))
         columns.append(best[kept])

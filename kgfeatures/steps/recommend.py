@@ -6,7 +6,7 @@ The algorithms stand in kgfeatures/recommend; rec.recommend computes the same sc
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,15 +17,7 @@ from kgfeatures.db import queries, transport
 from kgfeatures.db.migrations import repeat
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.errors import DataError
-from kgfeatures.recommend import (
-    DEFAULT_WEIGHTS,
-    Blend,
-    GraphDistance,
-    Neighbors,
-    NeighborSettings,
-    Popular,
-    Purchases,
-)
+from kgfeatures.recommend import Blend, GraphDistance, Lines, Neighbors, Popular, choose
 from kgfeatures.recommend.blend import normalized
 
 if TYPE_CHECKING:
@@ -36,11 +28,12 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
+    from kgfeatures.recommend import Choice, NeighborSettings
     from kgfeatures.types import FloatArray, IntArray, Progress
 
 RECOMMEND = Step(
     name="recommend",
-    version="1",
+    version="2",
     inputs=(
         "raw.interaction",
         "raw.product",
@@ -57,7 +50,7 @@ RECOMMEND = Step(
     ),
 )
 
-
+SIGNALS = ("bought_together", "graph_vector", "popular")
 CUSTOMERS_PER_WRITE = 5000
 REPEATABLE = ("migrations/0005_customer_recommendation.sql", "functions/rec_explain.sql")
 
@@ -69,18 +62,20 @@ class RecommendSettings:
     Parameters
     ----------
     weights : of the signals bought_together, graph_vector and popular; divided by their sum.
-    neighbors : how neighbours are weighted.
+        None takes what the shop's own last weeks say (kgfeatures.recommend.tuning).
+    neighbors : how neighbours are weighted; None the same.
     popular_half_life_days : after which a purchase counts half for popularity; None never.
     k : products published per customer.
     """
 
-    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
-    neighbors: NeighborSettings = field(default_factory=NeighborSettings)
+    weights: Mapping[str, float] | None = None
+    neighbors: NeighborSettings | None = None
     popular_half_life_days: float | None = 30.0
     k: int = 50
 
     def __post_init__(self) -> None:
-        normalized(self.weights, DEFAULT_WEIGHTS)
+        if self.weights is not None:
+            normalized(self.weights, dict.fromkeys(SIGNALS))
         if self.k < 1:
             raise DataError(f"k is {self.k}; it must be at least 1")
 
@@ -91,7 +86,7 @@ class _Shop:
 
     customers: pa.StringArray
     products: pa.StringArray
-    purchases: Purchases
+    lines: Lines
     known_at: datetime
 
 
@@ -129,24 +124,14 @@ def _recommend(
     conn: Connection[TupleRow], progress: Progress, settings: RecommendSettings
 ) -> dict[str, int]:
     shop = _read(conn)
+    progress.start("what suits this shop")
+    choice = choose(shop.lines, settings.popular_half_life_days)
     progress.start("neighbours")
-    neighbors, popular = Neighbors(settings.neighbors), Popular(settings.popular_half_life_days)
-    parts = {
-        "bought_together": neighbors,
-        "graph_vector": _graph(conn, shop),
-        "popular": popular,
-    }
-    blend = Blend(parts, settings.weights).fit(shop.purchases)
-    if not queries.scalar(conn, "recommend.has_table"):
-        repeat(conn, REPEATABLE)
-    queries.execute(conn, "recommend.clear")
-    run_id = queries.scalar(
-        conn,
-        "recommend.add_run",
-        known_at=shop.known_at,
-        memory_half_life_days=settings.neighbors.memory_half_life_days,
-        settings=json.dumps(asdict(settings)),
-    )
+    neighbors = Neighbors(settings.neighbors or choice.neighbors)
+    popular = Popular(settings.popular_half_life_days)
+    parts = {"bought_together": neighbors, "graph_vector": _graph(conn, shop), "popular": popular}
+    blend = Blend(parts, settings.weights or choice.weights()).fit(shop.lines.purchases())
+    run_id = _begin(conn, shop, settings, neighbors.settings, choice)
     tables = {
         "rec.product_neighbor": _neighbor_rows(shop, neighbors),
         "rec.popular": _popular_rows(shop, popular),
@@ -161,6 +146,32 @@ def _recommend(
     return rows
 
 
+def _begin(
+    conn: Connection[TupleRow],
+    shop: _Shop,
+    settings: RecommendSettings,
+    neighbors: NeighborSettings,
+    choice: Choice,
+) -> int:
+    """Take away what the last run left, write down what this one is, and return its number."""
+    if not queries.scalar(conn, "recommend.has_table"):
+        repeat(conn, REPEATABLE)
+    queries.execute(conn, "recommend.clear")
+    made_of = {
+        "k": settings.k,
+        "popular_half_life_days": settings.popular_half_life_days,
+        "neighbors": asdict(neighbors),
+        "validation": {"ndcg@20": choice.ndcg, "customers": choice.customers},
+    }
+    return queries.scalar(
+        conn,
+        "recommend.add_run",
+        known_at=shop.known_at,
+        memory_half_life_days=neighbors.memory_half_life_days,
+        settings=json.dumps(made_of),
+    )
+
+
 def _read(conn: Connection[TupleRow]) -> _Shop:
     table = transport.read_arrow(conn, "recommend.purchases")
     if table.num_rows == 0:
@@ -170,7 +181,7 @@ def _read(conn: Connection[TupleRow]) -> _Shop:
         )
     customers = transport.read_arrow(conn, "recommend.customers")["customer_id"].combine_chunks()
     products = transport.read_arrow(conn, "recommend.products")["product_id"].combine_chunks()
-    purchases = Purchases(
+    lines = Lines(
         customer=_positions(table["customer_id"], customers),
         product=_positions(table["product_id"], products),
         day=table["day"].to_numpy(),
@@ -178,7 +189,7 @@ def _read(conn: Connection[TupleRow]) -> _Shop:
         n_products=len(products),
     )
     known_at = queries.scalar(conn, "recommend.cutoff")
-    return _Shop(customers, products, purchases, known_at)
+    return _Shop(customers, products, lines, known_at)
 
 
 def _positions(keys: pa.Array | pa.ChunkedArray, known: pa.StringArray) -> IntArray:
@@ -226,7 +237,7 @@ def _neighbor_rows(shop: _Shop, neighbors: Neighbors) -> dict[str, pa.Array]:
 
 
 def _popular_rows(shop: _Shop, popular: Popular) -> dict[str, pa.Array]:
-    customers = np.bincount(shop.purchases.product, minlength=len(shop.products))
+    customers = np.bincount(popular.purchases_.product, minlength=len(shop.products))
     return {
         "product_id": shop.products,
         "customers": pa.array(customers),

@@ -1,15 +1,14 @@
 -- What the recommend step reads and writes.
 
 -- name: purchases
--- Who bought what, and when last (days since 1970, UTC). One row per customer and product.
+-- Every purchase, in days since 1970 (UTC). One row per order line.
 select
     customer_id,
     product_id,
-    extract(epoch from max(occurred_at))::float8 / 86400 as day
+    extract(epoch from occurred_at)::float8 / 86400 as day
 from raw.interaction
 where event = 'purchase'
-group by customer_id, product_id
-order by customer_id collate "C", product_id collate "C";
+order by customer_id collate "C", product_id collate "C", occurred_at;
 
 -- name: customers
 -- Every customer that the shop or an interaction names. One row each.
@@ -83,3 +82,13 @@ analyze rec.product_neighbor, rec.popular, feature.customer_recommendation;
 -- name: has_table
 -- False when somebody dropped the table of recommendations. One row.
 select to_regclass('feature.customer_recommendation') is not null as found;
+
+-- name: run
+-- The run that recommendations come from: what it is made of, how its choice was measured.
+-- At most one row.
+select
+    run_id,
+    known_at,
+    memory_half_life_days,
+    settings
+from rec.run;

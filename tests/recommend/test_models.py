@@ -15,7 +15,7 @@ from kgfeatures.recommend import (
     Popular,
     Purchases,
 )
-from kgfeatures.recommend.blend import normalized, weight_grid
+from kgfeatures.recommend.blend import normalized
 
 
 def random_purchases(seed: int = 0, customers: int = 25, products: int = 12) -> Purchases:
@@ -171,12 +171,6 @@ def test_a_customer_without_purchases_gets_what_is_popular():
 def test_weights_that_cannot_be_are_refused(weights: dict[str, float], words: str):
     with pytest.raises(DataError, match=words):
         normalized(weights, {"a": 0, "b": 0})
-
-
-def test_a_grid_of_weights_holds_every_split_once():
-    grid = list(weight_grid(["a", "b", "c"], 0.5))
-    assert len(grid) == 6  # 2 balls into 3 boxes
-    assert all(sum(weights.values()) == 1 for weights in grid)
 
 
 def test_a_half_life_of_zero_is_refused():

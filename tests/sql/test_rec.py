@@ -15,7 +15,14 @@ from kgfeatures.db import Database, transport
 from kgfeatures.db.connection import open_connection
 from kgfeatures.errors import DatabaseError
 from kgfeatures.graph import vectors
-from kgfeatures.recommend import Blend, GraphDistance, Neighbors, Popular, Purchases
+from kgfeatures.recommend import (
+    Blend,
+    GraphDistance,
+    Neighbors,
+    NeighborSettings,
+    Popular,
+    Purchases,
+)
 from kgfeatures.steps.recommend import RecommendSettings, recommend
 from kgfeatures.types import entity_ids, relation_id
 
@@ -28,7 +35,8 @@ START = pd.Timestamp("2024-01-01", tz="UTC")
 CUSTOMERS = [f"c{n:02}" for n in range(40)]  # the last two never bought anything
 PRODUCTS = [f"p{n:02}" for n in range(30)]  # the last one was never bought
 COLOURS = ["red", "blue", "green"]
-SETTINGS = RecommendSettings(k=8)
+WEIGHTS = {"bought_together": 0.6, "graph_vector": 0.35, "popular": 0.05}
+SETTINGS = RecommendSettings(weights=WEIGHTS, neighbors=NeighborSettings(), k=8)
 
 
 def purchases() -> pd.DataFrame:
@@ -124,7 +132,7 @@ def blend() -> Blend:
         "graph_vector": GraphDistance(customers, products, bought),
         "popular": Popular(SETTINGS.popular_half_life_days),
     }
-    return Blend(parts, SETTINGS.weights).fit(known)
+    return Blend(parts, WEIGHTS).fit(known)
 
 
 def rows(database: Database, call: str, **params: object) -> pd.DataFrame:

@@ -116,6 +116,30 @@ def test_the_settings_stand_beside_the_model(db: Database):
     assert lists["n"].max() <= 4
 
 
+def test_a_run_says_what_it_is_made_of(db: Database):
+    with db.transaction() as conn:
+        load(conn)
+    recommend(db)
+    [run] = db.rows("recommend.run")
+    assert run["settings"]["k"] == 50
+    assert run["settings"]["neighbors"]["top"] == 100
+    assert run["settings"]["validation"] == {"ndcg@20": None, "customers": 20}
+    assert run["memory_half_life_days"] == run["settings"]["neighbors"]["memory_half_life_days"]
+    weights = db.sql("select sum(weight) as total from rec.blend")
+    assert weights["total"][0] == pytest.approx(1)
+
+
+def test_a_dropped_table_is_made_again(db: Database):
+    with db.transaction() as conn:
+        load(conn)
+    recommend(db)
+    before = hashes(db)
+    with db.transaction() as conn:
+        conn.execute("drop table feature.customer_recommendation cascade")
+    assert not recommend(db).skipped
+    assert hashes(db) == before
+
+
 def test_without_purchases_there_is_nothing_to_recommend_from(db: Database):
     with pytest.raises(DataError, match="holds no purchases"):
         recommend(db)
