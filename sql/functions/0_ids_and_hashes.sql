@@ -9,7 +9,9 @@ return (
     'x' || encode(
         substring(
             sha256(
-                replace(entity_type, '\', '\\')::bytea || '\x1f'::bytea || replace(key, '\', '\\')::bytea
+                replace(entity_type, '\', '\\')::bytea
+                || '\x1f'::bytea
+                || replace(key, '\', '\\')::bytea
             )
             from 1 for 8
         ),

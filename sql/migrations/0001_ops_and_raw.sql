@@ -54,7 +54,8 @@ create table ops.personal_data (
 comment on table ops.personal_data is 'Every column that holds a customer''s key or words. One row per column.';
 
 create table ops.catalogue (
-    kind text not null check (kind in ('entity', 'feature_view', 'feature_service', 'vectors', 'relation')),
+    kind text not null
+    check (kind in ('entity', 'feature_view', 'feature_service', 'vectors', 'relation')),
     name text not null,
     description text not null default '',
     details jsonb not null default '{}',
@@ -99,8 +100,10 @@ create table raw.interaction (
     split text check (split in ('train', 'valid', 'test')),
     primary key (source_id, source_row)
 );
-create index interaction_customer_idx on raw.interaction (customer_id, occurred_at) include (product_id, event);
-create index interaction_product_idx on raw.interaction (product_id, occurred_at) include (customer_id, event);
+create index interaction_customer_idx on raw.interaction (customer_id, occurred_at)
+include (product_id, event);
+create index interaction_product_idx on raw.interaction (product_id, occurred_at)
+include (customer_id, event);
 comment on table raw.interaction is
 'One row per line of an order, a return, a view. event: purchase, return or the source''s own word; amount is the line''s, in the shop''s currency, negative for returns.';
 

@@ -82,7 +82,10 @@ create table emb.model (
     model_id int primary key,
     alias text not null,
     kind text not null,
-    scorer text not null check (scorer in ('transe_l2', 'transe_l1', 'rotate_l2', 'distmult', 'complex', 'transr', 'cosine')),
+    scorer text not null
+    check (scorer in (
+        'transe_l2', 'transe_l1', 'rotate_l2', 'distmult', 'complex', 'transr', 'cosine'
+    )),
     operator text not null check (operator in ('<->', '<+>', '<#>', '<=>')),
     dim int not null check (dim between 1 and 16000),
     entity_types text[] not null,

@@ -19,7 +19,7 @@ def test_parts_of_a_tcp_dsn_are_decoded():
     assert found["KGFEATURES_PG_HOST"] == found["PGHOST"] == "db.example"
     assert found["KGFEATURES_PG_PORT"] == found["PGPORT"] == "6543"
     assert found["KGFEATURES_PG_USER"] == found["PGUSER"] == "an@owner"
-    assert found["KGFEATURES_PG_PASSWORD"] == found["PGPASSWORD"] == "p/w d"  # noqa: S105
+    assert found["KGFEATURES_PG_PASSWORD"] == found["PGPASSWORD"] == "p/w d"
     assert found["KGFEATURES_PG_DATABASE"] == found["PGDATABASE"] == "the shop"
     assert found["KGFEATURES_PG_SSLMODE"] == found["PGSSLMODE"] == "require"
     assert found["PGSSLROOTCERT"] == "/ca"
