@@ -239,7 +239,7 @@ as $$
                 and tail.relation_id = kg.relation_id(raw.relation_of(interaction.event))
         where
             filter_entities.entity_type = 'customer'
-            and interaction.occurred_at < filter_entities.known_at
+            and interaction.occurred_at <= filter_entities.known_at
         union
         select term.term, kg.entity_id(filter_entities.entity_type, latest.key) as entity_id
         from term

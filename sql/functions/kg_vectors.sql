@@ -162,7 +162,7 @@ as $$
             and known_tails.direction = 'out'
             and interaction.customer_id = known_tails.key
             and kg.relation_id(raw.relation_of(interaction.event)) = known_tails.relation_id
-            and interaction.occurred_at < known_tails.known_at
+            and interaction.occurred_at <= known_tails.known_at
         union all
         select kg.entity_id('customer', interaction.customer_id) as entity_id
         from raw.interaction
@@ -171,7 +171,7 @@ as $$
             and known_tails.direction = 'in'
             and interaction.product_id = known_tails.key
             and kg.relation_id(raw.relation_of(interaction.event)) = known_tails.relation_id
-            and interaction.occurred_at < known_tails.known_at
+            and interaction.occurred_at <= known_tails.known_at
     ) as known
 $$;
 comment on function kg.known_tails(text, text, bigint, text, timestamptz) is

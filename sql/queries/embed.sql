@@ -14,7 +14,7 @@ with purchase as (
         product_id,
         event
     from raw.interaction
-    where occurred_at < %(known_at)s
+    where occurred_at <= %(known_at)s
 ),
 
 fact as (
@@ -59,7 +59,7 @@ select distinct
     customer_id,
     product_id
 from raw.interaction
-where event = 'purchase' and occurred_at < %(known_at)s
+where event = 'purchase' and occurred_at <= %(known_at)s
 order by customer_id, product_id;
 
 -- name: create_tables
