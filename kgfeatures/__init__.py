@@ -23,6 +23,6 @@ def connect(dsn: str | None = None) -> Database:
     ServerError : the embedded server cannot be started.
     DatabaseError : the database cannot be reached.
     """
-    from kgfeatures.db import connect as connect_database  # noqa: PLC0415  keeps `import kgfeatures` light
+    from kgfeatures.db import connect as connect_database
 
     return connect_database(dsn)

@@ -21,8 +21,8 @@ def check() -> None:
 @app.command()
 def db() -> None:
     """Check versions, disk, roles and indexes of the database; exit with 1 when one fails."""
-    from kgfeatures.db import health  # noqa: PLC0415  `kgfeatures --help` does without
-    from kgfeatures.db.target import target  # noqa: PLC0415
+    from kgfeatures.db import health
+    from kgfeatures.db.target import target
 
     found = health.findings(target(settings(), note=lambda text: typer.echo(text, err=True)))
     for finding in found:

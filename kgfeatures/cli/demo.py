@@ -42,8 +42,8 @@ def demo() -> None:
 
     The shop is Online Retail II (2009-2010, CC BY 4.0). Run again, it changes nothing.
     """
-    from kgfeatures.features.store import repository_folder  # noqa: PLC0415  --help does without
-    from kgfeatures.steps.demo import demo as stages  # noqa: PLC0415
+    from kgfeatures.features.store import repository_folder
+    from kgfeatures.steps.demo import demo as stages
 
     done: list[Stage] = []
     with connect() as database:

@@ -36,8 +36,8 @@ def graph(
     force: Force = False,
 ) -> None:
     """Train TransE over the graph and publish it as alias `graph` and as feature tables."""
-    from kgfeatures.embedding import TrainingSettings  # noqa: PLC0415  --help does without
-    from kgfeatures.steps import embed  # noqa: PLC0415
+    from kgfeatures.embedding import TrainingSettings
+    from kgfeatures.steps import embed
 
     settings = TrainingSettings(dim=dim, epochs=epochs, seed=seed)
     with connect() as database, terminal_progress() as progress:
@@ -62,7 +62,7 @@ def text(
     force: Force = False,
 ) -> None:
     """Encode the products' texts and publish them as alias `text_<encoder>`."""
-    from kgfeatures.steps import embed  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import embed
 
     with connect() as database, terminal_progress() as progress:
         result = embed.run_text(
@@ -97,7 +97,7 @@ def activate(
     model_id: Annotated[int, typer.Argument(help="A version of it, see `versions`.")],
 ) -> None:
     """Point an alias to another of its versions; its feature tables are swapped with it."""
-    from kgfeatures.graph import vectors  # noqa: PLC0415  --help does without
+    from kgfeatures.graph import vectors
 
     with connect() as database, database.transaction() as conn:
         vectors.activate(conn, alias, model_id)

@@ -21,8 +21,8 @@ def extract(
     ] = False,
 ) -> None:
     """Make triples from product titles: colour, material, pattern, theme, kind, size, pack size."""
-    from kgfeatures.extraction import DEFAULT_EXTRACTORS  # noqa: PLC0415  --help does without
-    from kgfeatures.steps.extract import extract as step  # noqa: PLC0415
+    from kgfeatures.extraction import DEFAULT_EXTRACTORS
+    from kgfeatures.steps.extract import extract as step
 
     with connect() as database, terminal_progress() as progress:
         result = step(database, extractors or DEFAULT_EXTRACTORS, progress=progress, force=force)

@@ -27,7 +27,7 @@ Force = Annotated[bool, typer.Option("--force", help="Do it even when nothing ch
 
 def profile(*, force: Force = False) -> None:
     """Compute the profiles of customers and products, with monthly history."""
-    from kgfeatures.steps import profile as step  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import profile as step
 
     with connect() as database, terminal_progress() as progress:
         _report(step.profile(database, progress=progress, force=force))
@@ -36,7 +36,7 @@ def profile(*, force: Force = False) -> None:
 @app.command()
 def apply(*, force: Force = False) -> None:
     """Register feature_repo/ with Feast and refresh the catalogue, as `feast apply` does."""
-    from kgfeatures.steps import publish  # noqa: PLC0415
+    from kgfeatures.steps import publish
 
     with connect() as database, terminal_progress() as progress:
         _report(publish.register(database, progress=progress, force=force))
@@ -45,7 +45,7 @@ def apply(*, force: Force = False) -> None:
 @app.command()
 def materialize(*, force: Force = False) -> None:
     """Register, then put the latest row of every customer and product online."""
-    from kgfeatures.steps import publish  # noqa: PLC0415
+    from kgfeatures.steps import publish
 
     with connect() as database, terminal_progress() as progress:
         _report(publish.publish(database, progress=progress, force=force))
@@ -62,7 +62,7 @@ def training_set(
     ],
 ) -> None:
     """Join labels with the features that were known at their time, into a file."""
-    from kgfeatures.features import training_set as joined  # noqa: PLC0415
+    from kgfeatures.features import training_set as joined
 
     entity_df = _read(labels)
     _writer(output)
@@ -83,7 +83,7 @@ def _report(result: StepResult) -> None:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     if not path.is_file():
         raise DataError(f"there is no file {path}; give a csv or parquet file of labels")

@@ -35,7 +35,7 @@ def ingest(
     ] = False,
 ) -> None:
     """Load interactions, products, customers, attributes, documents and triples from files."""
-    from kgfeatures.steps.ingest import ingest as step  # noqa: PLC0415  --help does without
+    from kgfeatures.steps.ingest import ingest as step
 
     with connect() as database:
         with terminal_progress() as progress:

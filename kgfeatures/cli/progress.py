@@ -28,8 +28,8 @@ class TerminalProgress:
 
     def __enter__(self) -> Self:
         """Return self; the bar is drawn from the first `start` on."""
-        from rich.console import Console  # noqa: PLC0415  `kgfeatures --help` does without
-        from rich.progress import (  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,

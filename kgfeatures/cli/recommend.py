@@ -27,7 +27,7 @@ def recommend(
     ] = False,
 ) -> None:
     """Compute and publish recommendations: select * from rec.recommend('<customer>')."""
-    from kgfeatures.steps import recommend as step  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import recommend as step
 
     chosen = None if weights is None else parse_weights(weights)
     settings = step.RecommendSettings(weights=chosen, k=k)

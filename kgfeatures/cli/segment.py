@@ -24,7 +24,7 @@ def segment(
     ] = False,
 ) -> None:
     """Group customers into segments: select * from seg.profile('behaviour')."""
-    from kgfeatures.steps import segment as step  # noqa: PLC0415  --help does without
+    from kgfeatures.steps import segment as step
 
     settings = step.SegmentSettings(name=name, k=k)
     with connect() as database, terminal_progress() as progress:

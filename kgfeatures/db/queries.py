@@ -97,7 +97,7 @@ def scalar(conn: Connection[TupleRow], name: str, /, **params: object) -> Any:
 
 def as_frame(cursor: Cursor[TupleRow]) -> pd.DataFrame:
     """Return what `cursor` holds as a frame, empty without columns when it gave no rows."""
-    import pandas as pd  # noqa: PLC0415  0.5 s that `import kgfeatures` must not cost
+    import pandas as pd
 
     if cursor.description is None:
         return pd.DataFrame()

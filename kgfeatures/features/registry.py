@@ -31,7 +31,7 @@ def apply(store: FeatureStore, repository: Repository) -> None:
 
     What is registered and no longer defined is removed, with its online table.
     """
-    from feast.repo_operations import apply_total_with_repo_instance  # noqa: PLC0415  5 s
+    from feast.repo_operations import apply_total_with_repo_instance
 
     contents = parse_definitions(repository.folder)
     with contextlib.redirect_stdout(io.StringIO()):

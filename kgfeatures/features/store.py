@@ -110,7 +110,7 @@ def open_store(
     ConfigError : feature_store.yaml cannot be used.
     ServerError, DatabaseError : the database cannot be started or reached.
     """
-    from feast import FeatureStore  # noqa: PLC0415  5 s
+    from feast import FeatureStore
 
     with contextlib.ExitStack() as stack:
         shop = database or stack.enter_context(connect())
@@ -125,7 +125,7 @@ def parse_definitions(folder: Path) -> RepoContents:
 
     Feast imports them as top-level modules relative to the working directory; both are put back.
     """
-    from feast.repo_operations import parse_repo  # noqa: PLC0415  5 s
+    from feast.repo_operations import parse_repo
 
     names = {path.stem for path in folder.glob("*.py")}
     theirs = {name: sys.modules.pop(name) for name in names & set(sys.modules)}
@@ -142,7 +142,7 @@ def parse_definitions(folder: Path) -> RepoContents:
 
 
 def _config(repository: Repository, variables: dict[str, str]) -> Any:
-    from feast.repo_config import FeastConfigError, RepoConfig  # noqa: PLC0415  5 s
+    from feast.repo_config import FeastConfigError, RepoConfig
 
     try:
         config = RepoConfig(**_filled(repository.settings, variables))

@@ -58,7 +58,7 @@ def training_set(
     -----
     UserWarning : no row found any feature: unknown keys, or labels before the first feature.
     """
-    import pandas as pd  # noqa: PLC0415  0.5 s that `import kgfeatures` must not cost
+    import pandas as pd
 
     with contextlib.ExitStack() as stack:
         shop = database or stack.enter_context(connect())
@@ -81,7 +81,7 @@ def _joined(store: FeatureStore, entity_df: pd.DataFrame, request: Request) -> p
 
     Feast sees keys and times only: it refuses some types of columns, and drops time zones.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     labels = pd.DataFrame({key: entity_df[key].to_numpy() for key in request.keys})
     labels[TIME] = pd.DatetimeIndex(pd.to_datetime(entity_df[TIME], utc=True))
@@ -102,7 +102,7 @@ def _require_columns(entity_df: pd.DataFrame, request: Request) -> None:
     ------
     DataError : what is missing or cannot be used, and what to do.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     if entity_df.empty:
         raise DataError("entity_df has no rows; give one row per label")

@@ -91,7 +91,7 @@ def _train(
     settings: TrainingSettings,
     known_at: dt.datetime,
 ) -> dict[str, int]:
-    from kgfeatures.embedding.trainer import fit  # noqa: PLC0415  torch takes seconds to import
+    from kgfeatures.embedding.trainer import fit
 
     if len(triples) == 0:
         raise DataError(f"no triple and no purchase is known at {known_at}; run ingest first")
@@ -254,7 +254,7 @@ def mean_of_bought(
 
 def _mean_weights(customers: list[str], known: list[tuple[str, int]], n_products: int) -> csr_array:
     """Return (customers, products) weights that add up to 1 in each row."""
-    from scipy.sparse import csr_array  # noqa: PLC0415  not needed by a run that is skipped
+    from scipy.sparse import csr_array
 
     row_of = {customer: row for row, customer in enumerate(customers)}
     rows = np.array([row_of[buyer] for buyer, _ in known], dtype=np.int64)
@@ -267,7 +267,7 @@ def _encode(
     progress: Progress, encoder: str, threads: int, texts: list[str]
 ) -> tuple[FloatArray, IntArray]:
     """Return the vectors of texts in which the encoder found something, and their places."""
-    from kgfeatures.llm import text_encoder  # noqa: PLC0415  named here to be replaced in tests
+    from kgfeatures.llm import text_encoder
 
     model = text_encoder(encoder, threads=threads)
     progress.start(f"encode {len(texts):,} texts with {encoder}", len(texts))
