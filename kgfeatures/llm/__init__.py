@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from kgfeatures.llm.encoders import FORMS, TextEncoder, encoder_version, text_encoder
+from kgfeatures.llm.base import TextEncoder
+from kgfeatures.llm.encoders import FORMS, encoder_version, text_encoder
 
 __all__ = ["FORMS", "TextEncoder", "encoder_version", "text_encoder"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgfeatures.llm.encoders import TextEncoder
+from kgfeatures.llm.base import TextEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfeatures.errors import DataError, MissingExtraError
-from kgfeatures.llm.encoders import TextEncoder
+from kgfeatures.llm.base import TextEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -136,7 +136,7 @@ class TransformerEncoder(TextEncoder):
         self, name: str, model: str, version: str, *, revision: str = "", threads: int = 1
     ) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        import transformers  # noqa: PLC0415  2 s of import, only when a model is used
+        import transformers
 
         self.name = name
         self.threads = threads
@@ -172,7 +172,7 @@ class TransformerEncoder(TextEncoder):
 
     def encode_batch(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, dim) means of the last hidden states over the tokens that are no padding."""
-        import torch  # noqa: PLC0415  4 s of import, only when a model is used
+        import torch
 
         limit = min(MAX_TOKENS, int(self._tokenizer.model_max_length))
         tokens = self._tokenizer(
@@ -195,7 +195,7 @@ class TransformerEncoder(TextEncoder):
 @contextmanager
 def _no_progress_bar() -> Generator[None]:
     """Keep transformers from drawing its own bar of loaded weights."""
-    from transformers.utils import logging  # noqa: PLC0415  2 s of import
+    from transformers.utils import logging
 
     shown: bool = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -209,7 +209,7 @@ def _no_progress_bar() -> Generator[None]:
 @contextmanager
 def _threads(count: int) -> Generator[None]:
     """Let torch compute with this many threads, then with as many as before."""
-    import torch  # noqa: PLC0415  4 s of import, only when a model is used
+    import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(count)
