@@ -40,6 +40,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "demo": Entry("demo", "demo", "Every step on the shipped shop, from order lines to SQL."),
     "lab": Entry("lab", "lab", "JupyterLab on a notebook of a data scientist's first hour."),
+    "init": Entry("init", "init", "Draft a dataset.yaml for a folder of files or a schema."),
     "ingest": Entry("ingest", "ingest", "Load a folder of files described by its dataset.yaml."),
     "extract": Entry("extract", "extract", "Make triples from columns and product descriptions."),
     "embed": Entry("embed", "app", "Train graph vectors, encode texts, switch versions."),

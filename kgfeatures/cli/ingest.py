@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path  # noqa: TC003  typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +11,11 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.db import connect
+from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kgfeatures.db import Database
 
 REJECTED_SHOWN = 5
@@ -33,8 +38,14 @@ def ingest(
     force: Annotated[
         bool, typer.Option("--force", help="Do it even when nothing changed.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read, clean and count everything, load nothing.")
+    ] = False,
 ) -> None:
     """Load interactions, products, customers, attributes, documents and triples from files."""
+    if check:
+        typer.echo(checked(folder, max_rejected))
+        return
     from kgfeatures.steps.ingest import ingest as step
 
     with connect() as database:
@@ -51,13 +62,59 @@ def ingest(
 def summary(database: Database) -> str:
     """Return what became of each source, a line each, and the first rejected values."""
     lines = [source_line(source) for source in database.rows("ingest.summary")]
-    for problem in database.rows("ingest.first_rejected", k=REJECTED_SHOWN):
-        column = f", column {problem['column_name']!r}" if problem["column_name"] else ""
-        place = f"{problem['name']}, {problem['source_row']}{column}"
-        lines.append(f"  rejected: {place}: {problem['value']!r} {problem['reason']}")
-    if any("rejected:" in line for line in lines):
+    rejected = database.rows("ingest.first_rejected", k=REJECTED_SHOWN)
+    lines += [problem_line(problem) for problem in rejected]
+    if rejected:
         lines.append("  all of them: select * from raw.rejected")
     return "\n".join(lines)
+
+
+def checked(folder: Path, max_rejected: float) -> str:
+    """Return the summary that loading a folder would give; a database is asked for tables only."""
+    from kgfeatures.db import transport
+    from kgfeatures.graph.checking import check
+    from kgfeatures.graph.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    with ExitStack() as stack:
+        progress = stack.enter_context(terminal_progress())
+        read = no_table
+        if any(section.table for section in manifest.sections):
+            conn = stack.enter_context(stack.enter_context(connect()).transaction())
+            read = partial(transport.read_table, conn)
+        found = check(manifest, read, progress, max_rejected)
+    lines = [source_line(each.source) for each in found]
+    problems = [(each.source["name"], problem) for each in found for problem in each.rejected]
+    lines += [
+        problem_line(
+            {
+                "name": name,
+                "source_row": problem.row,
+                "column_name": problem.column,
+                "value": problem.value,
+                "reason": problem.reason,
+            }
+        )
+        for name, problem in problems[:REJECTED_SHOWN]
+    ]
+    return "\n".join([*lines, "check: everything would load; nothing was written"])
+
+
+def no_table(table: str) -> pa.Table:
+    """Refuse: a manifest without tables needs no database.
+
+    Raises
+    ------
+    DataError : always.
+    """
+    raise DataError(f"the table {table} was not named by the manifest when it was read")
+
+
+def problem_line(problem: dict[str, Any]) -> str:
+    """Return a rejected value with its place as a sentence."""
+    column = f", column {problem['column_name']!r}" if problem["column_name"] else ""
+    place = f"{problem['name']}, {problem['source_row']}{column}"
+    return f"  rejected: {place}: {problem['value']!r} {problem['reason']}"
 
 
 def source_line(source: dict[str, Any]) -> str:

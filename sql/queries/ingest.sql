@@ -54,3 +54,11 @@ from raw.rejected as rejected
 inner join raw.source as source on rejected.source_id = source.source_id
 order by rejected.source_id, rejected.source_row, rejected.column_name
 limit %(k)s;
+
+-- name: tables_of
+-- The tables and views of a schema. One row per table, as "schema.table".
+-- Params: schema text.
+select table_schema || '.' || table_name as name
+from information_schema.tables
+where table_schema = %(schema)s
+order by table_name;

@@ -58,7 +58,7 @@ def test_every_listed_command_explains_itself(run, name: str) -> None:
 def test_wrong_command_names_the_right_one(run) -> None:
     answer = run("ingets")
     assert answer.status == 2
-    assert "Did you mean 'ingest'?" in answer.err
+    assert "Did you mean 'ingest'" in answer.err
 
 
 def test_error_of_the_package_is_one_sentence(run) -> None:
