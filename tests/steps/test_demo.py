@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from kgfeatures.db import Database, launcher, migrate
 from kgfeatures.db.runs import StepResult
 from kgfeatures.steps.demo import demo
 from kgfeatures.types import NoProgress
 from tests import shop as small
+from tests.test_docs import ROOT, statements
 
 pytestmark = pytest.mark.slow
 
@@ -58,14 +61,20 @@ def built(make_database, template, folder: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def second_server(servers: Path) -> Iterator[Database]:
-    """Give a database on another server: over TCP, by password, its owner no superuser."""
+def second_home(servers: Path) -> Iterator[Path]:
+    """Give the home of another server."""
     home = servers / "second"
-    dsn = launcher.tcp_dsn(home)
+    yield home
+    launcher.stop(home)
+
+
+@pytest.fixture(scope="module")
+def second_server(second_home: Path) -> Iterator[Database]:
+    """Give a database on another server: over TCP, by password, its owner no superuser."""
+    dsn = launcher.tcp_dsn(second_home)
     migrate(dsn)
     with Database(lambda: dsn) as database:
         yield database
-    launcher.stop(home)
 
 
 def test_every_step_makes_rows(built: Database, folder: Path) -> None:
@@ -118,3 +127,25 @@ def test_a_changed_shop_equals_one_built_from_nothing(
     assert differences({name: grown.get(name, "missing") for name in clean}, clean) == []
     in_use = "select alias, model_id from emb.alias order by alias"
     assert built.sql(in_use).equals(second_server.sql(in_use))
+
+
+def test_a_client_that_only_knows_sql_reads_over_tcp(
+    second_server: Database, second_home: Path, folder: Path
+) -> None:
+    build(second_server, folder)
+    place = conninfo_to_dict(launcher.tcp_dsn(second_home, reader=True))
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.URL.create(
+            "postgresql+psycopg",
+            username=place["user"],
+            password=place["password"],
+            host=place["host"],
+            port=int(place["port"]),
+            database=place["dbname"],
+        )
+    )
+    examples = statements(ROOT / "docs" / "sql_clients.md")
+    with engine.connect() as client:
+        answers = [client.execute(sqlalchemy.text(example)).fetchall() for example in examples]
+    engine.dispose()
+    assert [example for example, rows in zip(examples, answers, strict=True) if not rows] == []
