@@ -21,7 +21,7 @@ from kgfeatures.graph import readers
 from kgfeatures.graph.entries import Entry, Line
 from kgfeatures.graph.guessing import SURE, Profiled, guess_all
 from kgfeatures.graph.manifest import FILE_NAME, SHAPES, Section
-from kgfeatures.graph.profiling import profile
+from kgfeatures.graph.profiling import one_line, profile
 from kgfeatures.graph.sketching import sketch
 from kgfeatures.graph.sniffing import Written, ending, sniff
 from kgfeatures.graph.triple_files import DICTIONARIES
@@ -168,14 +168,17 @@ def triple_dump(file: Path, name: str) -> Entry | None:
 def drafted(name: str, sources: list[Profiled], found: list[Entry], left_out: list[str]) -> Draft:
     """Return the draft of profiled sources and of sections that are known already."""
     guess_all(sources)
+    left_out = [one_line(reason) for reason in left_out]
     taken: set[str] = set()
     for source in sources:
         entries = sketch(source, taken)
         if not entries:
             held = "; ".join(f"{c.name}: {c.summary()}" for c in list(source.columns.values())[:8])
             left_out.append(
-                f"{source.name}: no guess (needs a customer, a product and a time, or one of them "
-                f"on each row once). {held}"
+                one_line(
+                    f"{source.name}: no guess (needs a customer, a product and a time, or one of "
+                    f"them on each row once). {held}"
+                )
             )
         elif source.written.notes:
             entries[0].notes += source.written.notes
@@ -225,10 +228,10 @@ def rendered(entry: Entry) -> list[str]:
         above = line.under
         dash = "- " if place == 0 else "  "
         deeper = "  " if line.under else ""
-        note = f"  # {line.note}" if line.note else ""
+        note = f"  # {one_line(line.note)}" if line.note else ""
         lines.append(f"  {deeper}{dash}{quoted(line.key)}: {valued(line.value)}{note}")
     lines = lines if entry.active else [f"  # {line[2:]}" for line in lines]
-    return [*lines, *(f"    # {note}" for note in entry.notes)]
+    return [*lines, *(f"    # {one_line(note)}" for note in entry.notes)]
 
 
 def valued(value: str | list[str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgfeatures.graph.profiling import Column, Times
 
 Value = str | list[str]
+SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def format_line(times: Times) -> list[Line]:
 
 def unused(columns: Iterable[Column]) -> list[str]:
     """Return a note on each column that the draft leaves out."""
-    return [f"not used: {c.name} ({c.summary()}{hint(c)})" for c in columns]
+    listed = list(columns)
+    notes = [f"not used: {c.name} ({c.summary()}{hint(c)})" for c in listed[:SHOWN]]
+    more = ", ".join(c.name for c in listed[SHOWN:])
+    return [*notes, f"not used: {len(listed) - SHOWN} more: {more}"] if more else notes
 
 
 def hint(column: Column) -> str:

@@ -83,9 +83,16 @@ def guess_all(sources: Sequence[Profiled]) -> None:
     links = linked(sources)
     for source in sources:
         source.roles = guess_roles(source, links.get(source.name, {}))
-    if not any(set(KEYS) | {"timestamp"} <= set(source.roles) for source in sources):
-        for source in sources:
-            source.roles = guess_roles(source, links.get(source.name, {}), unnamed=UNNAMED)
+    if any(is_complete(source.roles) for source in sources):
+        return
+    for source in sources:
+        tried = guess_roles(source, links.get(source.name, {}), unnamed=UNNAMED)
+        source.roles = tried if is_complete(tried) else source.roles
+
+
+def is_complete(roles: Mapping[str, Guess]) -> bool:
+    """Return whether a source has what interactions need."""
+    return {*KEYS, "timestamp"} <= set(roles)
 
 
 Links = dict[str, dict[str, tuple[float, str]]]
@@ -174,10 +181,15 @@ def rate(
             why = f"by its name; {part:.0%} of its values stand in {place}"
         elif part < 0.1 and score and not column.unique:
             return score * 0.4, f"by its name, but its values do not stand in {place}"
-    if role in KEYS and not named and unnamed and not contradicted(role, column):
+    if role in KEYS and not named and unnamed and is_open(role, column):
         repeats = column.distinct < 0.9 * column.filled
         return unnamed + (0.05 if repeats else 0.0), "it could be a key, the name says nothing"
     return score, why
+
+
+def is_open(role: str, column: Column) -> bool:
+    """Return whether a column whose name says nothing could have a role."""
+    return column.distinct > 1 and not contradicted(role, column)
 
 
 def contradicted(role: str, column: Column) -> bool:
@@ -188,7 +200,7 @@ def contradicted(role: str, column: Column) -> bool:
 def could_be_key(column: Column) -> bool:
     """Return whether a column's values can name things."""
     is_time = column.times is not None and column.number < 0.5
-    return column.key > 0.97 and column.distinct > 1 and column.length <= 60 and not is_time
+    return column.key > 0.97 and column.length <= 60 and not is_time
 
 
 def fitness(role: str, column: Column) -> float:

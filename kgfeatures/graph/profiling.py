@@ -276,8 +276,12 @@ def in_order(column: pa.Array, rivals: list[str | None], best: float) -> Times:
     return Times(ranked[0], best, score, tuple(ranked[1:]))
 
 
+def one_line(text: str) -> str:
+    """Return a text in one line, without what YAML does not allow in a comment."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def shown(value: object) -> str:
     """Return a value as a comment shows it: one short line."""
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    text = " ".join(text.split())
+    text = one_line(str(value))
     return text if len(text) <= 24 else f"{text[:24]}…"

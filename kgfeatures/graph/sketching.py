@@ -90,6 +90,9 @@ def is_documents(source: Profiled, keys: list[str]) -> bool:
     named = [c for c in long_texts(source) if likeness("text", c.name) > 0.8]
     if not keys or bought or not named:
         return False
+    if len(keys) == 2 and "timestamp" in source.roles:
+        # A remark on an order is shorter than a review.
+        return any(c.words >= 5 or (c.unspaced > 0.2 and c.length >= 12) for c in named)
     return not owned or len(keys) == 2
 
 
@@ -265,7 +268,7 @@ def links(source: Profiled, key: str) -> list[Entry]:
     """Return sections of triples from a key that stands on many rows to the file's other keys."""
     head = source.columns[source.roles[key].column]
     tails = [c for c in source.columns.values() if c is not head and could_be_key(c)]
-    tails = [c for c in tails if c.filled == c.rows and not c.is_fraction]
+    tails = [c for c in tails if c.filled == c.rows and c.distinct > 1 and not c.is_fraction]
     entries: list[Entry] = []
     for tail in tails:
         role = next((k for k in KEYS if k != key and is_role(source, k, tail)), "")

@@ -37,6 +37,7 @@ NATIVE = ("csv", "tsv", "parquet", "jsonl")
 SEPARATORS = ",;\t|"
 SAMPLE_LINES = 200
 BLOCK = 1 << 20
+RARER = ("gb18030", "shift_jis", "big5", "latin-1")
 
 
 @dataclass(frozen=True)
@@ -171,18 +172,28 @@ def delimiter_of(lines: list[str], usual: str) -> tuple[str, float]:
 
 def encoding_of(file: Path) -> tuple[str, float]:
     """Return a text file's encoding as the manifest writes it, and how sure it is."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    head = block = b""
+    wrong = undecodable(file, "utf-8")
+    if wrong is None:
+        return "utf-8", 1.0
+    best = likely(wrong)
+    if undecodable(file, best) is None:
+        return best, {"utf-16": 0.95, "gbk": 0.85}.get(best, 0.6)
+    return next((one for one in RARER if undecodable(file, one) is None), best), 0.4
+
+
+def undecodable(file: Path, encoding: str) -> bytes | None:
+    """Return a piece of the file that is not in an encoding, None where all of it is."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    block = b""
     with opened(file) as binary:
         try:
-            while block := binary.read(BLOCK):
-                head = head or block
+            while following := binary.read(BLOCK):
+                block = following
                 decoder.decode(block)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            name = likely(block if head.isascii() else head)
-            return name, {"utf-16": 0.95, "gbk": 0.85}.get(name, 0.6)
-    return "utf-8", 1.0
+            return block
+    return None
 
 
 def codec_name(encoding: str) -> str:

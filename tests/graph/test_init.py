@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
+from pyarrow import parquet
 
 from kgfeatures.errors import DataError
 from kgfeatures.graph.checking import check
@@ -147,3 +151,58 @@ def test_triples_in_formats_of_their_own_are_drafted(drafted):
 def test_a_folder_that_is_none_is_an_error(tmp_path):
     with pytest.raises(DataError, match="is no folder"):
         draft_folder(tmp_path / "none", tmp_path, NoProgress())
+
+
+ODD_NAMES = b"""user,sku,when,#note,"a ""q""\",x: y,"two
+lines",yes,,dup,dup
+"""
+ODD_ROWS = "".join(
+    f'{n % 5},p{n % 3},2024-01-{1 + n % 28:02d},"hi, # you","q\'{n}",y{n % 2},z,1,2,3,4\n'
+    for n in range(60)
+).encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_names_that_yaml_would_misread_are_quoted(drafted, tmp_path, encoding):
+    content = (ODD_NAMES + ODD_ROWS).decode().encode(encoding)
+    draft = drafted({"weird: #1.csv": content})
+    (tmp_path / "dataset.yaml").write_text(draft.text, encoding="utf-8")
+    manifest = read_manifest(tmp_path)
+    assert manifest.sections[0].columns["timestamp"] == "when"
+    assert check(manifest, pytest.fail, NoProgress())[0].source["rows_loaded"] == 60
+
+
+def test_every_type_of_parquet_is_looked_at_or_named_as_not_read(drafted, tmp_path):
+    days = [dt.datetime(2024, 1, 1 + n, tzinfo=dt.UTC) for n in range(20)]
+    columns = {
+        "user": pa.array(range(20)).cast(pa.float64()),
+        "sku": pa.array(["a", "b"] * 10).dictionary_encode(),
+        "at": pa.array(days),
+        "price": pa.array([Decimal("1.50")] * 20),
+        "nothing": pa.nulls(20),
+        "flag": pa.array([True, False] * 10),
+        "infinite": pa.array([float("inf")] * 20),
+        "huge": pa.array([2**64 - 1] * 20, pa.uint64()),
+        "took": pa.array([1] * 20, pa.duration("s")),
+        "pairs": pa.array([[1]] * 20),
+        "bytes": pa.array([b"x"] * 20),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    draft = drafted({})
+    assert section(draft)["price"] == "price"
+    assert "not read: pairs, bytes" in draft.text
+    (tmp_path / "dataset.yaml").write_text(draft.text, encoding="utf-8")
+    assert check(read_manifest(tmp_path), pytest.fail, NoProgress())
+
+
+def test_rare_encodings_are_unsure(drafted):
+    rows = renamed(orders(), USUAL)
+    content = csv([{**row, "メモ": "ありがとう"} for row in rows], encoding="shift_jis")
+    assert "unsure" in line(drafted({"a.csv": content}), "encoding")
+
+
+def test_columns_that_say_nothing_make_no_shop(drafted):
+    rows = [{"Channel": n % 2, "Fresh": n * 7, "Milk": n * 3 % 11} for n in range(40)]
+    draft = drafted({"a.csv": csv(rows)})
+    assert draft.sections == []
+    assert "no guess" in draft.left_out[0]
