@@ -25,7 +25,8 @@ def init(
         typer.Argument(
             metavar="SOURCE",
             help="A folder of csv, tsv, parquet, jsonl files (also .gz), or schema:NAME for the "
-            "tables of a schema in the shop's database.",
+            "tables of a schema in the shop's database, or the SQLAlchemy URL of another "
+            "one, whose tables are written as Parquet files beside the dataset.yaml.",
         ),
     ],
     *,
@@ -34,7 +35,7 @@ def init(
         typer.Option("--out", metavar="FILE", help="Where to write; dataset.yaml in the folder."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a dataset.yaml that is there already.")
+        bool, typer.Option("--force", help="Overwrite files that are there already.")
     ] = False,
 ) -> None:
     """Draft a dataset.yaml: which column is the customer, the product, the time, and how sure."""
@@ -43,7 +44,7 @@ def init(
         raise ConfigError(
             f"{file} exists already; write elsewhere with --out FILE, or overwrite it with --force"
         )
-    draft = drafted(source, file)
+    draft = drafted(source, file, force=force)
     write(file, draft.text)
     typer.echo("\n".join(report(draft, file)))
     if "interactions" not in draft.sections:
@@ -57,27 +58,30 @@ def target(source: str, out: Path | None) -> Path:
     ------
     ConfigError : its folder does not exist.
     """
-    folder = Path() if source.startswith(SCHEMA) else Path(source)
+    folder = Path() if source.startswith(SCHEMA) or "://" in source else Path(source)
     file = out or folder / "dataset.yaml"
     if not file.parent.is_dir() and out is not None:
         raise ConfigError(f"{file.parent} is no folder; make it first, or give --out another FILE")
     return file
 
 
-def drafted(source: str, file: Path) -> Draft:
-    """Return the draft for a folder or a schema.
+def drafted(source: str, file: Path, *, force: bool) -> Draft:
+    """Return the draft for a folder, a schema or another database, which is exported first.
 
     Raises
     ------
     DataError : there is no such folder, or the schema has no tables.
     """
-    from kgfeatures.graph.draft import draft_folder, draft_tables
+    from kgfeatures.graph.draft import draft_files, draft_folder, draft_tables
 
     if "://" in source:
-        raise DataError(
-            "init reads no other database's URL yet; export its tables as csv or parquet into a "
-            "folder, or copy them into a schema of the shop's database and name schema:NAME"
-        )
+        from kgfeatures.db.exporting import export
+
+        with terminal_progress() as progress:
+            files = export(source, file.parent, progress, force=force)
+            if not files:
+                raise DataError("the database has no tables with rows; nothing was exported")
+            return draft_files(file.parent.absolute().name, files, file.parent, progress)
     with terminal_progress() as progress:
         if not source.startswith(SCHEMA):
             return draft_folder(Path(source), file.parent, progress)

@@ -76,25 +76,36 @@ def draft_folder(folder: Path, beside: Path, progress: Progress) -> Draft:
         )
     files = sorted(each for each in folder.iterdir() if each.is_file())
     files = [each for each in files if each.name != FILE_NAME and not each.name.startswith(".")]
-    progress.start(f"look at {folder.name}", len(files))
+    return draft_files(folder.absolute().name, files, beside, progress)
+
+
+def draft_files(name: str, files: list[Path], beside: Path, progress: Progress) -> Draft:
+    """Return a manifest for some files.
+
+    Parameters
+    ----------
+    name : what to call the shop.
+    beside : the folder in which the manifest will stand.
+    """
+    progress.start(f"look at {name}", len(files))
     sources: list[Profiled] = []
     found: list[Entry] = []
     left_out: list[str] = []
     for file in files:
-        name = os.path.relpath(file.absolute(), beside.absolute())
+        called = os.path.relpath(file.absolute(), beside.absolute())
         progress.note(f"reading {file.name}")
-        known = triple_dump(file, name)
+        known = triple_dump(file, called)
         if known is not None:
             found.append(known)
         elif file.name not in DICTIONARIES:
             try:
-                written = sniff(file, name)
+                written = sniff(file, called)
                 sources.append(profiled(written, readers.read(written.section, refused)))
             except DataError as exc:
                 if ending(file) not in _PROSE:
                     left_out.append(str(exc))
         progress.advance()
-    return drafted(folder.absolute().name, sources, found, left_out)
+    return drafted(name, sources, found, left_out)
 
 
 def draft_tables(

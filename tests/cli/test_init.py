@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,7 +75,13 @@ def test_init_without_interactions_says_so_and_exits_with_1(run, shop):
     assert "product: sku" in (shop / "dataset.yaml").read_text("utf-8")
 
 
-@pytest.mark.parametrize("source", ["none", "postgresql://me:secret@host/shop"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("none", "sqlite:///none.db", "nosuch://me:secret@host/shop"),
+        "postgresql+psycopg://me:secret@localhost:1/shop",
+    ],
+)
 def test_init_of_what_is_no_folder_is_one_sentence(run, tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     answer = run("init", source)
@@ -111,3 +119,28 @@ def test_init_drafts_tables_of_a_schema_and_check_reads_them(run, db, monkeypatc
     assert "interactions from erp.orders: 2 of 2 rows loaded" in checked.out
     assert db.rows("ingest.summary") == []
     assert "has no tables" in run("init", "schema:nothing", "--force").err
+
+
+def test_init_exports_another_database_and_drafts_its_tables(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("shop.db")) as shop, shop:
+        shop.execute("create table orders (customer_id integer, sku text, ordered_at datetime, x)")
+        rows = [
+            (n % 5, f"p{n % 3}", f"2024-01-{1 + n % 28:02d}", (1, "a", 2.5)[n % 3])
+            for n in range(40)
+        ]
+        shop.executemany("insert into orders values (?, ?, ?, ?)", rows)
+        shop.execute('create table "my goods" (sku text, title text, picture blob)')
+        shop.executemany(
+            "insert into \"my goods\" values (?, ?, x'00')",
+            [(f"p{n}", f"red mug {n}") for n in range(3)],
+        )
+        shop.execute("create table bare (a text)")
+    drafted = run("init", "sqlite:///shop.db")
+    assert drafted.status == 0, drafted.err
+    checked = run("ingest", ".", "--check")
+    assert "interactions from orders.parquet: 40 of 40 rows loaded" in checked.out
+    assert "products from my_goods.parquet: 3 of 3 rows loaded" in checked.out
+    again = run("init", "sqlite:///shop.db", "--out", "other.yaml")
+    assert again.status == 1
+    assert "--force" in again.err
