@@ -1,22 +1,37 @@
-"""`kgfeatures demo`: every step on the shipped shop, then what to try next."""
+"""`kgfeatures demo`: every step on the shipped or a generated shop, then what to try next."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from enum import StrEnum
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.config import settings
+from kgfeatures.datasets import online_retail
 from kgfeatures.db import connect
 
 if TYPE_CHECKING:
     from kgfeatures.steps.demo import Stage
+SHOP = online_retail()
 
-SHOP = Path(__file__).parent.parent / "datasets" / "online_retail"
+
+class Shop(StrEnum):
+    """The shops that the demo knows."""
+
+    RETAIL = "retail"
+    ZH = "zh"
+
+
+GENERATED = "kgfeatures-generated"
+CUSTOMERS, PRODUCTS, DAYS, SEED, BASKET_LINES = 2_000, 1_000, 365, 7, 7.0
+"""The generated shop: about 110,000 purchases, views and carts."""
 
 NEXT_STEPS = Template("""
 ${activate}Five things to try next:
@@ -31,30 +46,61 @@ ${activate}Five things to try next:
 4. Feast's own command line
      eval "$$(kgfeatures db env)" && (cd '$repository' && feast feature-views list)
 5. A training set: what was known of a customer at two moments, and nothing later
-     printf '%s\\n' customer_id,event_timestamp $customer,2010-08-01 $customer,2010-12-01 \\
+     printf '%s\\n' customer_id,event_timestamp $customer,$earlier $customer,$later \\
        > labels.csv
      kgfeatures features training-set labels.csv customer_profile_v1 -o training.csv
 """)
 
 
-def demo() -> None:
-    """Run every step on the shipped shop: from order lines to recommendations in SQL.
+def demo(
+    shop: Annotated[
+        Shop,
+        typer.Option(help="retail: Online Retail II. zh: a GENERATED Chinese-English shop."),
+    ] = Shop.RETAIL,
+) -> None:
+    """Run every step on one shop: from order lines to recommendations in SQL.
 
-    The shop is Online Retail II (2009-2010, CC BY 4.0). Run again, it changes nothing.
+    The shipped shop is Online Retail II (2009-2010, CC BY 4.0). Run again, it changes nothing.
     """
     from kgfeatures.features.store import repository_folder
     from kgfeatures.steps.demo import demo as stages
 
     done: list[Stage] = []
     with connect() as database:
+        folder = SHOP if shop is Shop.RETAIL else generated_shop()
         with terminal_progress() as progress:
-            for stage in stages(database, SHOP, progress=progress):
+            for stage in stages(database, folder, progress=progress):
                 done.append(stage)
                 progress.note(f"{stage.result.step}: {describe(stage)}")
         example = database.rows("demo.example")[0]
     typer.echo(table(done))
     typer.echo(totals(done))
-    typer.echo(next_steps(example["customer_id"], repository_folder()))
+    if shop is Shop.ZH:
+        typer.echo(f"\nThis shop is GENERATED; its planted truth lies in {folder / 'truth'}")
+    typer.echo(next_steps(example["customer_id"], repository_folder(), MOMENTS[shop]))
+
+
+def generated_shop() -> Path:
+    """Return the folder of the generated shop; makes it where it is not there yet.
+
+    It lies in $KGFEATURES_HOME, or in the user's cache while the home is not made: it has to
+    belong to the account that runs the server.
+    """
+    from kgfeatures.datasets.plan import Plan
+    from kgfeatures.datasets.shop import generate
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = settings().home
+    parent = home / "generated" if home.is_dir() else cache / GENERATED
+    name = Plan(CUSTOMERS, PRODUCTS, DAYS, SEED, "both", BASKET_LINES).name
+    folder = parent / name
+    if folder.is_dir():
+        typer.echo(f"GENERATED shop: {folder}", err=True)
+        return folder
+    typer.echo(f"generating an invented Chinese-English shop in {folder}", err=True)
+    return generate(
+        *(CUSTOMERS, PRODUCTS, DAYS, SEED, "both"), folder=folder, basket_lines=BASKET_LINES
+    )
 
 
 def describe(stage: Stage) -> str:
@@ -87,9 +133,24 @@ def totals(stages: list[Stage]) -> str:
     return f"\n{vectors:,} vectors, {features:,} rows of features."
 
 
-def next_steps(customer_id: str, repository: Path) -> str:
+MOMENTS = {
+    Shop.RETAIL: ("2010-08-01", "2010-12-01"),
+    Shop.ZH: ("2024-08-01", "2024-12-01"),
+}
+"""Two moments within the shop's days, to ask what was known then."""
+
+
+def next_steps(
+    customer_id: str, repository: Path, moments: tuple[str, str] = MOMENTS[Shop.RETAIL]
+) -> str:
     """Return five things to try, on a customer of this shop."""
     activate = ""
     if shutil.which("kgfeatures") is None:
         activate = f"First:  source {Path(sys.prefix) / 'bin' / 'activate'}\n\n"
-    return NEXT_STEPS.substitute(activate=activate, customer=customer_id, repository=repository)
+    return NEXT_STEPS.substitute(
+        activate=activate,
+        customer=customer_id,
+        repository=repository,
+        earlier=moments[0],
+        later=moments[1],
+    )

@@ -1,10 +1,14 @@
-"""The shop that ships with the package: a year of a real gift shop's invoices."""
+"""Shops to try things on: a real one that ships with the package, and generated ones."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["online_retail"]
+if TYPE_CHECKING:
+    from kgfeatures.datasets.shop import generate
+
+__all__ = ["generate", "online_retail"]
 
 
 def online_retail() -> Path:
@@ -14,3 +18,12 @@ def online_retail() -> Path:
     ATTRIBUTION.txt and dataset.yaml.
     """
     return Path(__file__).parent / "online_retail"
+
+
+def __getattr__(name: str) -> object:
+    """Return `generate`, whose pandas and pyarrow are loaded only when it is asked for."""
+    if name == "generate":
+        from kgfeatures.datasets.shop import generate as found
+
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

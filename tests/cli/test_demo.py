@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kgfeatures.cli import demo
 from kgfeatures.db.runs import StepResult
 from kgfeatures.steps.demo import Stage
@@ -37,3 +39,28 @@ def test_five_things_to_try_name_a_customer_and_no_unfilled_place() -> None:
     assert "rec.recommend('13085', 10)" in shown
     assert 'eval "$(kgfeatures db env)"' in shown
     assert "${" not in shown
+
+
+def test_generated_shop_lies_in_the_home_and_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KGFEATURES_HOME", str(tmp_path))
+    monkeypatch.setattr(demo, "CUSTOMERS", 20)
+    monkeypatch.setattr(demo, "PRODUCTS", 20)
+    folder = demo.generated_shop()
+    assert folder.is_relative_to(tmp_path)
+    written = (folder / "orders.parquet").stat().st_mtime_ns
+    assert demo.generated_shop() == folder
+    assert (folder / "orders.parquet").stat().st_mtime_ns == written
+    assert "invented" in capsys.readouterr().err
+
+
+def test_generated_shop_goes_to_the_cache_while_there_is_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KGFEATURES_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(demo, "CUSTOMERS", 20)
+    monkeypatch.setattr(demo, "PRODUCTS", 20)
+    assert demo.generated_shop().is_relative_to(tmp_path / "cache")
+    assert not (tmp_path / "home").exists()
