@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kgfeatures.graph.entries import Entry, Line, hint, place, role_line, time_lines, unused, word
-from kgfeatures.graph.guessing import KEYS, could_be_key
+from kgfeatures.graph.guessing import KEYS, SURE, could_be_key
 from kgfeatures.graph.manifest import SHAPES
 from kgfeatures.graph.vocabulary import event_of, likeness, parts, relation_name
 
@@ -164,34 +164,40 @@ def things(source: Profiled, key: str, columns: list[Column], *, beside: bool = 
     texts = [c for c in columns if c.is_text or (likeness("text", c.name) > 0.8 and not c.number)]
     if key == "product" and beside:
         texts += [c for c in columns if c not in texts and likeness("title", c.name) > 0.8]
-    related = [c for c in columns if c not in texts and is_label(c)]
+    related = [
+        c
+        for c in columns
+        if is_label(c, key) and (c not in texts or relation_name(c.name, key)[1] > SURE)
+    ]
     if texts or title is not None:
         names = [c.name for c in (*([title] if title else []), *texts)]
-        examples = "; ".join(c.examples(1) for c in texts) or "its title"
-        lines.append(Line("text", names, f"{word(0.85)}: words that describe it, e.g. {examples}"))
+        sure = all(max(likeness("text", n), likeness("title", n)) > SURE for n in names)
+        examples = "; ".join(c.examples(1) for c in (texts or [title]) if c is not None)
+        note = f"{word(0.85 if sure else 0.6)}: words that describe it, e.g. {examples}"
+        lines.append(Line("text", names, note))
     for column in related:
-        relation, score = relation_name(column.name)
+        relation, score = relation_name(column.name, key)
         score = round(min(score, 0.75) if beside else score, 2)
         note = f"{word(score)}: {column.summary()}"
         lines.append(Line(column.name, relation, note, under="relations"))
-    left = [c for c in columns if c not in texts and c not in related and not is_value(c)]
+    left = [c for c in columns if c not in texts and c not in related and not is_value(c, key)]
     return Entry(f"{key}s", lines, unused(left))
 
 
-def is_label(column: Column) -> bool:
-    """Return whether a column's values name things that several rows share."""
+def is_label(column: Column, key: str) -> bool:
+    """Return whether a column's values name things that several products or customers share."""
     few = 1 < column.distinct <= 0.5 * column.filled
     code = column.is_number and any(p in {"id", "code", "no"} for p in parts(column.name))
-    named = relation_name(column.name)[1] > 0.8
+    named = relation_name(column.name, key)[1] > SURE
     if hint(column):
         return False
     label = (not column.is_number or code) and column.times is None and not column.flags
     return label and could_be_key(column) and (few or named)
 
 
-def is_value(column: Column) -> bool:
+def is_value(column: Column, key: str) -> bool:
     """Return whether a column holds numbers or flags, such as a price or a stock."""
-    return column.distinct > 1 and not is_label(column) and (column.flags or column.is_number)
+    return column.distinct > 1 and not is_label(column, key) and (column.flags or column.is_number)
 
 
 def attributes(source: Profiled, key: str, taken: set[str], *, dated: bool = False) -> list[Entry]:
@@ -206,7 +212,7 @@ def attributes(source: Profiled, key: str, taken: set[str], *, dated: bool = Fal
         *source.rest(),
         *(source.columns[g.column] for r, g in source.roles.items() if r not in used),
     ]
-    values = [c for c in free if is_value(c) or (dated and c.filled and not c.is_text)]
+    values = [c for c in free if is_value(c, key) or (dated and c.filled and not c.is_text)]
     stamps = time_lines(source) if dated else []
     if dated:
         pair = [source.roles[key].column, source.roles["timestamp"].column]
@@ -272,7 +278,7 @@ def links(source: Profiled, key: str) -> list[Entry]:
     entries: list[Entry] = []
     for tail in tails:
         role = next((k for k in KEYS if k != key and is_role(source, k, tail)), "")
-        relation, score = relation_name(tail.name)
+        relation, score = relation_name(tail.name, key)
         lines = [
             *place(source),
             Line("head", head.name, role_line(source, key)[0].note),

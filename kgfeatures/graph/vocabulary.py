@@ -128,16 +128,25 @@ def chinese_likeness(words: frozenset[str], name: str) -> float:
     return 0.35 if any(word in name for word in chinese) else 0.0
 
 
-def relation_name(column: str) -> tuple[str, float]:
+def relation_name(column: str, owner: str = "product") -> tuple[str, float]:
     """Return what to call the relation to a column's values, and how sure that is.
+
+    Parameters
+    ----------
+    owner : "product" or "customer": whose property it is; only customers live somewhere, only
+        products have a brand.
 
     >>> relation_name("product_category"), relation_name("Material")
     (('in_category', 0.85), ('has_material', 0.55))
+    >>> relation_name("household_size", "customer"), relation_name("City", "customer")
+    (('has_household_size', 0.55), ('lives_in', 0.95))
     """
     given = parts(column)
     stem = [part for part in given if part not in SUFFIXES] or given
     for word, relation in RELATIONS.items():
-        if stem[-1:] == [word] or (_CHINESE.search(word) and column.strip().endswith(word)):
+        fits = (relation == "lives_in") == (owner == "customer")
+        named = stem[-1:] == [word] or (_CHINESE.search(word) and column.strip().endswith(word))
+        if fits and named:
             return relation, 0.95 if len(stem) == 1 else 0.85
     return "has_" + ("_".join(stem) or "value"), 0.55
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from kgfeatures import cli
-from tests.graph.odd_shops import USUAL, csv, orders, renamed
+from tests.graph.odd_shops import SHOPS, USUAL, csv, orders, renamed
 
 ORDERS = csv(renamed(orders(), USUAL))
 
@@ -144,3 +144,17 @@ def test_init_exports_another_database_and_drafts_its_tables(run, monkeypatch, t
     again = run("init", "sqlite:///shop.db", "--out", "other.yaml")
     assert again.status == 1
     assert "--force" in again.err
+
+
+@pytest.mark.parametrize("number", range(len(SHOPS)), ids=lambda n: SHOPS[n].name)
+def test_loading_a_draft_says_what_its_check_said(run, db, monkeypatch, shop, number):
+    monkeypatch.setenv("KGFEATURES_DSN", db.dsn)
+    (shop / "orders.csv").unlink()
+    for name, content in SHOPS[number].files.items():
+        (shop / name).write_bytes(content)
+    run("init", shop)
+    *checked, last = run("ingest", shop, "--check").out.splitlines()
+    loaded = run("ingest", shop)
+    assert last == "check: everything would load; nothing was written"
+    assert loaded.status == 0, loaded.err
+    assert loaded.out.splitlines()[: len(checked)] == checked
