@@ -44,8 +44,10 @@ class Plan:
     def __post_init__(self) -> None:
         """Raise DataError for what no shop can be."""
         for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
+            value: object = getattr(self, name)
+            # A number of numpy is as good; True is a slip.
+            whole = int(value) if isinstance(value, int | np.integer) else None
+            if whole is None or isinstance(value, bool) or not low <= whole <= high:
                 raise DataError(
                     f"{name} is {value!r}; give a whole number from {low:,} to {high:,}"
                 )

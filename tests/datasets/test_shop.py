@@ -202,6 +202,7 @@ def test_returns_follow_a_purchase_of_the_same_product(orders: pd.DataFrame) -> 
         ((10, 5, 60, 1, "zh"), "products is 5; give a whole number from 20"),
         ((10, 100, 1, 1, "zh"), "days is 1; give a whole number from 28"),
         ((10, 100, 60, -1, "zh"), "seed is -1"),
+        ((True, 100, 60, 1, "zh"), "customers is True"),
         ((10.5, 100, 60, 1, "zh"), "customers is 10.5"),
         ((10, 100, 60, 1, "cn"), "no language 'cn' to generate.*Known: both, en, zh"),
     ],
@@ -222,6 +223,6 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_smallest_shop_can_be_made(tmp_path: Path) -> None:
-    folder = generate(1, 20, 28, folder=tmp_path / "shop")
+    folder = generate(np.int64(1), 20, 28, folder=tmp_path / "shop")
     assert len(pd.read_csv(folder / "products.csv")) == 20
     assert len(read_manifest(folder).sections) >= 6
