@@ -203,8 +203,8 @@ def drafted(name: str, sources: list[Profiled], found: list[Entry], left_out: li
 def heading(name: str, kinds: list[str]) -> list[str]:
     """Return the first lines: how to read the draft, what it lacks, the shop's name."""
     lines = [
-        "# A draft by `kgfeatures init`. Each guess says how sure it is, from 0 to 1, and stands",
-        f"# as unsure below {SURE:.2f}: look at these first. Then: kgfeatures ingest DIR --check",
+        "# A draft by `kgfeatures init`. Each guess says how sure it is, from 0 to 1, and is named",
+        f"# unsure below {SURE:.2f}: look at these first. Then: kgfeatures ingest DIR --check",
     ]
     if "interactions" not in kinds:
         lines += [

@@ -206,3 +206,30 @@ def test_columns_that_say_nothing_make_no_shop(drafted):
     draft = drafted({"a.csv": csv(rows)})
     assert draft.sections == []
     assert "no guess" in draft.left_out[0]
+
+
+def test_without_telling_names_no_key_and_no_time_is_called_sure(drafted):
+    rows = renamed(orders(), {"customer": "f1", "product": "f2", "time": "f3", "price": "f4"})
+    draft = drafted({"x.csv": csv(rows)})
+    for key in ("customer", "product", "timestamp"):
+        assert "# unsure" in line(draft, key)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S"),
+        ("%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H:%M"),
+        ("%Y%m%d%H%M%S", "%Y%m%d%H%M%S"),
+        ("%d-%b-%Y", "%d-%b-%Y"),
+        ("%m/%d/%y", "%m/%d/%y"),
+        ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M %p"),
+        ("%Y-%m-%dT%H:%M:%SZ", None),
+        ("%Y%m%d", None),
+    ],
+)
+def test_formats_of_times_are_found(drafted, tmp_path, form, said):
+    draft = drafted({"a.csv": csv(renamed(orders(), USUAL, form))})
+    assert section(draft).get("timestamp_format") == said
+    (tmp_path / "dataset.yaml").write_text(draft.text, encoding="utf-8")
+    assert check(read_manifest(tmp_path), pytest.fail, NoProgress())
