@@ -29,6 +29,9 @@ class Shop(StrEnum):
     ZH = "zh"
 
 
+ENCODERS = {Shop.RETAIL: "builtin:minilm", Shop.ZH: "builtin:chargram"}
+"""MiniLM knows English; half of the Chinese shop's words would be unknown to it."""
+
 GENERATED = "kgfeatures-generated"
 CUSTOMERS, PRODUCTS, DAYS, SEED, BASKET_LINES = 2_000, 1_000, 365, 7, 7.0
 """The generated shop: about 110,000 purchases, views and carts."""
@@ -69,7 +72,7 @@ def demo(
     with connect() as database:
         folder = SHOP if shop is Shop.RETAIL else generated_shop()
         with terminal_progress() as progress:
-            for stage in stages(database, folder, progress=progress):
+            for stage in stages(database, folder, encoder=ENCODERS[shop], progress=progress):
                 done.append(stage)
                 progress.note(f"{stage.result.step}: {describe(stage)}")
         example = database.rows("demo.example")[0]
@@ -86,14 +89,14 @@ def generated_shop() -> Path:
     It lies in $KGFEATURES_HOME, or in the user's cache while the home is not made: it has to
     belong to the account that runs the server.
     """
-    from kgfeatures.datasets.plan import Plan
+    from kgfeatures.datasets.plan import VERSION, Plan
     from kgfeatures.datasets.shop import generate
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home = settings().home
     parent = home / "generated" if home.is_dir() else cache / GENERATED
     name = Plan(CUSTOMERS, PRODUCTS, DAYS, SEED, "both", BASKET_LINES).name
-    folder = parent / name
+    folder = parent / f"{name}-{VERSION}"
     if folder.is_dir():
         typer.echo(f"GENERATED shop: {folder}", err=True)
         return folder

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from kgfeatures.errors import DataError, nearest
 
+VERSION = 1
+"""Of the generator: raised whenever the same arguments give other bytes."""
+
 START = np.datetime64("2024-01-01", "D")
 MINUTES = 24 * 60
 LANGUAGES = ("zh", "en", "both")

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kgfeatures.steps.embed import run_graph, run_text
+from kgfeatures.steps.embed import DEFAULT_ENCODER, run_graph, run_text
 from kgfeatures.steps.extract import extract
 from kgfeatures.steps.ingest import ingest
 from kgfeatures.steps.profile import profile
@@ -34,13 +34,20 @@ class Stage:
     cpu_seconds: float
 
 
-def demo(database: Database, folder: Path, *, progress: Progress) -> Iterator[Stage]:
+def demo(
+    database: Database,
+    folder: Path,
+    *,
+    encoder: str = DEFAULT_ENCODER,
+    progress: Progress,
+) -> Iterator[Stage]:
     """Run every step in order and yield what each did, as soon as it is done.
 
     Parameters
     ----------
     database : the shop's database, migrated.
     folder : holds dataset.yaml and its files.
+    encoder : of the product texts, which also fills the text vectors' feature tables.
     progress : told of each stage.
 
     Raises
@@ -48,7 +55,10 @@ def demo(database: Database, folder: Path, *, progress: Progress) -> Iterator[St
     KGFeaturesError : what a step raises; the steps before it stand, run again to go on.
     """
     yield _timed(lambda: ingest(database, folder, progress=progress))
-    for step in (extract, run_graph, run_text, profile, segment, recommend, publish):
+    for step in (extract, run_graph):
+        yield _timed(lambda step=step: step(database, progress=progress))
+    yield _timed(lambda: run_text(database, encoder, features=True, progress=progress))
+    for step in (profile, segment, recommend, publish):
         yield _timed(lambda step=step: step(database, progress=progress))
 
 
