@@ -65,11 +65,12 @@ def demo(
 
     The shipped shop is Online Retail II (2009-2010, CC BY 4.0). Run again, it changes nothing.
     """
-    from kgfeatures.features.store import repository_folder
-    from kgfeatures.steps.demo import demo as stages
-
     done: list[Stage] = []
     with connect() as database:
+        # After the database, so that one that cannot be used is told of at once, not after torch.
+        from kgfeatures.features.store import repository_folder
+        from kgfeatures.steps.demo import demo as stages
+
         folder = SHOP if shop is Shop.RETAIL else generated_shop()
         with terminal_progress() as progress:
             for stage in stages(database, folder, encoder=ENCODERS[shop], progress=progress):
