@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
-
-if TYPE_CHECKING:
-    from kgfeatures.db.runs import StepResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +42,7 @@ def graph(
         result = embed.run_graph(
             database, settings=settings, known_at=_utc(known_at), progress=progress, force=force
         )
-    _report(result)
+    report(result)
 
 
 @app.command()
@@ -74,7 +72,7 @@ def text(
             progress=progress,
             force=force,
         )
-    _report(result)
+    report(result)
 
 
 @app.command()
@@ -106,12 +104,3 @@ def activate(
 
 def _utc(moment: datetime | None) -> datetime | None:
     return moment if moment is None else moment.replace(tzinfo=UTC)
-
-
-def _report(result: StepResult) -> None:
-    if result.skipped:
-        typer.echo(f"{result.step}: nothing changed since the last run")
-        return
-    for name, rows in sorted(result.rows.items()):
-        typer.echo(f"{name}: {rows} rows")
-    typer.echo(f"{result.step}: {result.seconds:.1f} s")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kgfeatures.db.runs import StepResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +29,7 @@ def profile(*, force: Force = False) -> None:
     from kgfeatures.steps import profile as step
 
     with connect() as database, terminal_progress() as progress:
-        _report(step.profile(database, progress=progress, force=force))
+        report(step.profile(database, progress=progress, force=force))
 
 
 @app.command()
@@ -39,7 +38,7 @@ def apply(*, force: Force = False) -> None:
     from kgfeatures.steps import publish
 
     with connect() as database, terminal_progress() as progress:
-        _report(publish.register(database, progress=progress, force=force))
+        report(publish.register(database, progress=progress, force=force))
 
 
 @app.command()
@@ -48,7 +47,7 @@ def materialize(*, force: Force = False) -> None:
     from kgfeatures.steps import publish
 
     with connect() as database, terminal_progress() as progress:
-        _report(publish.publish(database, progress=progress, force=force))
+        report(publish.publish(database, progress=progress, force=force))
 
 
 @app.command("training-set")
@@ -71,15 +70,6 @@ def training_set(
         frame = joined(entity_df, asked, database=database)
     _write(frame, output)
     typer.echo(f"{output}: {len(frame)} rows, {len(frame.columns)} columns")
-
-
-def _report(result: StepResult) -> None:
-    if result.skipped:
-        typer.echo(f"{result.step}: nothing changed since the last run")
-        return
-    for name, rows in sorted(result.rows.items()):
-        typer.echo(f"{name}: {rows} rows")
-    typer.echo(f"{result.step}: {result.seconds:.1f} s")
 
 
 def _read(path: Path) -> pd.DataFrame:

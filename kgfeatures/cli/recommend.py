@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
 from kgfeatures.errors import DataError
 
@@ -33,12 +34,7 @@ def recommend(
     settings = step.RecommendSettings(weights=chosen, k=k)
     with connect() as database, terminal_progress() as progress:
         result = step.recommend(database, settings, progress=progress, force=force)
-    if result.skipped:
-        typer.echo("recommend: nothing changed since the last run")
-        return
-    for name, rows in sorted(result.rows.items()):
-        typer.echo(f"{name}: {rows} rows")
-    typer.echo(f"recommend: {result.seconds:.1f} s")
+    report(result)
 
 
 def parse_weights(text: str) -> dict[str, float]:
