@@ -10,7 +10,8 @@ import pandas as pd
 
 from kgfeatures.cli.demo import SHOP
 from kgfeatures.embedding.base import TrainingSettings
-from kgfeatures.steps.embed import run_graph, run_text
+from kgfeatures.steps.embed import run_graph
+from kgfeatures.steps.embed_text import run_text
 from kgfeatures.steps.extract import extract
 from kgfeatures.steps.ingest import ingest
 from kgfeatures.steps.profile import profile

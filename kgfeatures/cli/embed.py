@@ -60,10 +60,10 @@ def text(
     force: Force = False,
 ) -> None:
     """Encode the products' texts and publish them as alias `text_<encoder>`."""
-    from kgfeatures.steps import embed
+    from kgfeatures.steps import embed_text
 
     with connect() as database, terminal_progress() as progress:
-        result = embed.run_text(
+        result = embed_text.run_text(
             database,
             encoder,
             threads=threads,

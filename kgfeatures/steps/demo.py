@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kgfeatures.steps.embed import DEFAULT_ENCODER, run_graph, run_text
+from kgfeatures.steps.embed import run_graph
+from kgfeatures.steps.embed_text import DEFAULT_ENCODER, run_text
 from kgfeatures.steps.extract import extract
 from kgfeatures.steps.ingest import ingest
 from kgfeatures.steps.profile import profile

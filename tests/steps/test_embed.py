@@ -9,8 +9,6 @@ import pytest
 from kgfeatures.db import transport
 from kgfeatures.embedding import TrainingSettings
 from kgfeatures.errors import DataError, UnknownNameError
-from kgfeatures.graph import vectors
-from kgfeatures.llm import text_encoder
 from kgfeatures.steps import embed
 from kgfeatures.types import entity_ids, relation_id
 
@@ -125,49 +123,9 @@ def test_vectors_know_nothing_of_what_came_later(shop: Database) -> None:
     assert customers.event_timestamp.tolist() == [known_at]
 
 
-def test_text_vectors_are_the_encoders(shop: Database) -> None:
-    embed.run_text(shop, "builtin:chargram")
-    with shop.transaction() as conn:
-        keys, found = vectors.read(conn, "text_chargram", "product")
-    expected = text_encoder("builtin:chargram").encode([str(TEXTS[key]) for key in keys])
-    assert keys == ["p0", "p1", "p2"]
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_customers_are_the_mean_of_the_different_products_they_bought(shop: Database) -> None:
-    embed.run_text(shop, "builtin:chargram")
-    with shop.transaction() as conn:
-        _, products = vectors.read(conn, "text_chargram", "product")
-        customers, found = vectors.read(conn, "text_chargram", "customer")
-    assert customers == ["c0", "c1"]  # c2 bought only p3, which has no text
-    np.testing.assert_allclose(found[0], (products[0] + products[1]) / 2, atol=1e-6)
-    np.testing.assert_allclose(found[1], products[2], atol=1e-6)
-
-
-def test_text_features_are_filled_when_asked_for(shop: Database) -> None:
-    embed.run_text(shop, "builtin:chargram")
-    missing = shop.sql("select to_regclass('feature.product_text_vector') is null as missing")
-    assert missing.missing.tolist() == [True]
-    result = embed.run_text(shop, "builtin:chargram", features=True)
-    assert result.rows["feature.product_text_vector"] == 3
-    assert result.rows["feature.customer_text_vector"] == 2
-    assert embed.run_text(shop, "builtin:chargram", features=True).skipped
-
-
-def test_changed_text_gives_a_new_version(shop: Database) -> None:
-    embed.run_text(shop, "builtin:chargram")
-    with shop.transaction() as conn:
-        conn.execute("update raw.product set body = 'green umbrella' where product_id = 'p3'")
-    result = embed.run_text(shop, "builtin:chargram")
-    assert not result.skipped
-    assert len(shop.sql("select from emb.model where alias = 'text_chargram'")) == 2
-
-
 def test_a_shop_without_rows_says_what_to_run(db: Database) -> None:
     with pytest.raises(DataError, match="run `kgfeatures ingest DIR` first"):
         embed.run_graph(db)
-    with pytest.raises(UnknownNameError, match="did you mean 'builtin:minilm'"):
-        embed.run_text(db, "builtin:mini")
     with pytest.raises(UnknownNameError, match="did you mean 'transe'"):
         embed.run_graph(db, model="trans")
 
@@ -182,10 +140,3 @@ def test_reader_may_ask_but_not_write(shop: Database, reader: Connection[TupleRo
     assert version is not None
     with pytest.raises(Exception, match="read-only|permission denied|must be owner"):
         reader.execute("select emb.activate('graph', %s)", version)
-
-
-def test_mean_of_bought_ignores_products_without_a_vector() -> None:
-    products = np.array([[1, 0], [0, 2]], dtype=np.float32)
-    customers, means = embed.mean_of_bought(["a", "b"], products, ["x", "x", "y"], ["a", "b", "z"])
-    assert customers == ["x"]
-    assert means.tolist() == [[0.5, 1]]
