@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 from kgfeatures.db import queries
+from kgfeatures.db.cost import Cost
+from kgfeatures.db.rehearsal import Forecast, Rehearsal, why
 from kgfeatures.errors import BusyError, DatabaseError
 from kgfeatures.types import NoProgress
 
@@ -75,12 +77,11 @@ class _Attempt:
     step: Step
     params: Mapping[str, object]
     run_id: int | None = None
-    began: float = field(default_factory=time.perf_counter)
-    cpu_began: float = field(default_factory=time.process_time)
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self.began
+        return self.cost.seconds
 
     def standing(self, conn: Connection[TupleRow], inputs: Hashes) -> dict[str, int] | None:
         """Return the rows of the run whose result still stands, None when there is none."""
@@ -106,6 +107,7 @@ class _Attempt:
             inputs=Jsonb(inputs),
             process_id=os.getpid(),
         )
+        self.cost.watch()
 
     def report(self, state: Mapping[str, object]) -> None:
         queries.execute(self.book, "runs.progress", run_id=self.run_id, progress=Jsonb(state))
@@ -125,6 +127,7 @@ class _Attempt:
         outputs: Hashes | None = None,
         error: str | None = None,
     ) -> None:
+        peak = self.cost.stop()
         queries.execute(
             self.book,
             "runs.end",
@@ -134,7 +137,9 @@ class _Attempt:
             outputs=Jsonb(outputs or {}),
             row_counts=Jsonb(rows or {}),
             seconds=self.seconds,
-            cpu_seconds=time.process_time() - self.cpu_began,
+            cpu_seconds=self.cost.cpu_seconds,
+            peak_memory_bytes=peak,
+            written=list(outputs or {}),
         )
 
 
@@ -211,6 +216,8 @@ def run_step(
     BusyError : another process is running this step.
     DatabaseError : PostgreSQL refused.
     """
+    if isinstance(db, Rehearsal):
+        return _rehearse(db, step, params, force=force)
     with _book(db, step) as book:
         attempt = _Attempt(book, step, params)
         try:
@@ -231,6 +238,50 @@ def run_step(
         booked.flush()
         attempt.end("finished", rows, outputs)
         return StepResult(step.name, rows, attempt.seconds, skipped=False)
+
+
+def _rehearse(
+    db: Rehearsal, step: Step, params: Mapping[str, object], *, force: bool
+) -> StepResult:
+    """Write down what `run_step` would do; it decides by what decides there."""
+    with db.transaction(snapshot=True) as conn:
+        inputs = hashes(conn, step.inputs)
+        standing = None if force else _Attempt(conn, step, params).standing(conn, inputs)
+        found = queries.fetch(conn, "runs.last", step=step.name)
+        last = found[0] if found else None
+        reason = None
+        if standing is None:
+            reason = "never run"
+            if last is not None:
+                reason = why(step, params, inputs, hashes(conn, last["outputs"]), last)
+    db.forecasts.append(Forecast(step, reason, inputs, last))
+    return StepResult(step.name, standing or {}, 0.0, skipped=standing is not None)
+
+
+@contextmanager
+def booked(
+    db: Database, step: Step, params: Mapping[str, object]
+) -> Generator[tuple[dict[str, int], Callable[[Mapping[str, object]], None]]]:
+    """Hold a step's lock, and a line of ops.run, around work that commits by itself.
+
+    Returns
+    -------
+    rows, report : a dict to fill with rows by name; takes how far the work is, as JSON.
+
+    Raises
+    ------
+    BusyError : another process holds the lock; the message says which one, and since when.
+    """
+    with _book(db, step) as book:
+        attempt = _Attempt(book, step, params)
+        rows: dict[str, int] = {}
+        attempt.begin({})
+        try:
+            yield rows, attempt.report
+        except BaseException as error:
+            attempt.fail(error)
+            raise
+        attempt.end("finished", rows)
 
 
 def hashes(conn: Connection[TupleRow], tables: Iterable[str]) -> Hashes:

@@ -45,7 +45,7 @@ where run_id = %(run_id)s;
 
 -- name: end
 -- Params: run_id bigint, status, error text, outputs, row_counts jsonb,
---     seconds, cpu_seconds double precision.
+--     seconds, cpu_seconds double precision, peak_memory_bytes bigint, written text[].
 update ops.run set
     status = %(status)s,
     error = %(error)s,
@@ -53,6 +53,11 @@ update ops.run set
     row_counts = %(row_counts)s,
     seconds = %(seconds)s,
     cpu_seconds = %(cpu_seconds)s,
+    peak_memory_bytes = %(peak_memory_bytes)s,
+    output_bytes = (
+        select sum(pg_total_relation_size(to_regclass(written.name)))
+        from unnest(%(written)s::text[]) as written (name)
+    ),
     finished_at = clock_timestamp()
 where run_id = %(run_id)s;
 
@@ -70,6 +75,25 @@ where
     and code_version = %(code_version)s
     and params = %(params)s
     and status = 'finished'
+order by run_id desc
+limit 1;
+
+-- name: last
+-- The last finished run of a step, whatever its params. At most one row.
+-- Params: step text.
+select
+    params,
+    code_version,
+    inputs,
+    outputs,
+    row_counts,
+    finished_at,
+    seconds,
+    cpu_seconds,
+    peak_memory_bytes,
+    output_bytes
+from ops.run
+where step = %(step)s and status = 'finished'
 order by run_id desc
 limit 1;
 
