@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kgfeatures.graph import attributes, documents, interactions, readers, things, triple_files
+from kgfeatures.graph import (
+    attributes,
+    campaigns,
+    coupons,
+    documents,
+    interactions,
+    readers,
+    things,
+    triple_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +30,9 @@ CLEANERS: dict[str, Callable[[Section, Sheet, Manifest], Loaded]] = {
     "customers": things.load_things,
     "attributes": attributes.load_attributes,
     "documents": documents.load_documents,
+    "campaigns": campaigns.load_campaigns,
+    "contacts": campaigns.load_contacts,
+    "coupons": coupons.load_coupons,
     "triples": triple_files.load_triples,
 }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kgfeatures.errors import ManifestError, nearest
-from kgfeatures.graph import yaml_values
+from kgfeatures.graph import meaning, yaml_values
 from kgfeatures.graph.yaml_values import Where
 
 if TYPE_CHECKING:
@@ -75,6 +75,30 @@ SHAPES: Mapping[str, Shape] = {
         words=("kind", "language", "timestamp_format"),
         lists=("text",),
     ),
+    "campaigns": Shape(
+        columns=("campaign", "title", "start", "end", "last_day", "product"),
+        required=("campaign",),
+        words=("timestamp_format",),
+        lists=("text", "relations"),
+    ),
+    "contacts": Shape(
+        columns=(
+            *("campaign", "customer", "timestamp", "treatment", "variant", "propensity"),
+            *("cost", "exposed"),
+        ),
+        required=("customer",),
+        words=("campaign_name", "timestamp_format"),
+        mixed=("channel",),
+        lists=("outcomes",),
+    ),
+    "coupons": Shape(
+        columns=(
+            *("coupon", "customer", "product", "campaign", "issued", "redeemed", "basket"),
+            "discount",
+        ),
+        required=("coupon",),
+        words=("timestamp_format",),
+    ),
     "triples": Shape(
         columns=("head", "relation", "tail", "timestamp"),
         words=("head_type", "relation_name", "tail_type", "timestamp_format"),
@@ -107,17 +131,19 @@ class Section:
     """Column to the name of the relation from the row's entity to the column's value."""
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     """Name of an attribute to its column."""
+    outcomes: tuple[str, ...] = ()
+    """Columns with what the source itself measured of each contact."""
 
     def needed(self) -> list[str]:
         """Return the columns that the file must have, each once, in the manifest's order."""
         positive = [] if self.positive is None else [self.positive]
         named = [*self.columns.values(), *self.text, *self.relations, *self.attributes.values()]
-        return list(dict.fromkeys([*named, *positive]))
+        return list(dict.fromkeys([*named, *self.outcomes, *positive]))
 
     def wanted(self, present: Iterable[str]) -> list[str]:
-        """Return the needed columns and, where the file has it, the one that holds the event."""
-        event = self.words.get("event")
-        return list(dict.fromkeys([*self.needed(), *(name for name in present if name == event)]))
+        """Return the needed columns and, where the file has them, those that words may name."""
+        mixed = {self.words[key] for key in SHAPES[self.kind].mixed if key in self.words}
+        return list(dict.fromkeys([*self.needed(), *(name for name in present if name in mixed)]))
 
 
 @dataclass(frozen=True)
@@ -190,7 +216,7 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
     for key in shape.required:
         if key not in entry:
             raise where.error(f"lacks the key {key!r}; it has {', '.join(map(str, entry))}")
-    lists = {"text", "relations", "empty", "delimiter"}
+    lists = {*shape.lists, "empty", "delimiter"}
     names = {str(k): where.under(str(k)).name(v) for k, v in entry.items() if k not in lists}
     delimiter = entry.get("delimiter")
     file, form = find_file(where, kind, names)
@@ -210,33 +236,10 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
         text=where.under("text").names(entry.get("text", [])),
         relations=where.under("relations").pairs(entry.get("relations", {})),
         attributes={key: name for key, name in names.items() if key not in set(shape.keys())},
+        outcomes=where.under("outcomes").names(entry.get("outcomes", [])),
     )
-    check_meaning(section)
+    meaning.check(section)
     return section
-
-
-def check_meaning(section: Section) -> None:
-    """Check what no single key can be wrong about.
-
-    Raises
-    ------
-    ManifestError : keys exclude each other, or one of several is needed.
-    """
-    columns, where = section.columns, section.where
-    if section.delimiter is not None and len(section.delimiter) != 1:
-        raise where.under("delimiter").error(f"is {section.delimiter!r}; write one character")
-    if "price" in columns and "amount" in columns:
-        raise where.error("has price (of a unit) and amount (of a line); give one of them")
-    if section.kind == "attributes" and ("customer" in columns) == ("product" in columns):
-        raise where.error("needs one of customer and product: whose attributes are these?")
-    if section.kind == "attributes" and not section.attributes:
-        raise where.error("names no attribute; add one, such as `price: price_column`")
-    if section.kind == "triples" and section.format in {*TABULAR, "table"}:
-        for key in ("head", "tail"):
-            if key not in columns:
-                raise where.error(f"lacks the key {key!r}: the column that holds it")
-        if ("relation" in columns) == ("relation_name" in section.words):
-            raise where.error("needs one of relation (a column) and relation_name (a word)")
 
 
 def find_file(where: Where, kind: str, names: Mapping[str, str]) -> tuple[Path | None, str]:

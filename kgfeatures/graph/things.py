@@ -1,4 +1,4 @@
-"""Products and customers: titles, texts and triples from the columns that describe them.
+"""Products, customers, campaigns: titles, texts and triples from the columns that describe them.
 
 A file of its own holds each of them once. In the file of interactions a product stands on every
 line on which it was sold; there the most frequent text wins, ties by alphabet, and the others are
@@ -28,7 +28,7 @@ TRIPLE_COLUMNS = ("head_type", "head", "relation", "tail_type", "tail", "detail"
 
 @dataclass
 class Things:
-    """Products or customers by key.
+    """Products, customers or campaigns by key.
 
     Parameters
     ----------
@@ -58,12 +58,18 @@ def load_things(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
     rows.keep_positive()
     if section.name not in {lines.name for lines in manifest.of("interactions")}:
         require_once(rows, keys, kind)
+    add_columns(rows)
+    return rows.finish()
+
+
+def add_columns(rows: Selection) -> None:
+    """Take the columns of text and those that are relations."""
+    section, sheet = rows.section, rows.sheet
     for column in texts_of(section):
         rows.add(f"text:{column}", clean(sheet, column, to_line, pa.string(), section.empty))
     for column in section.relations:
         cleaned = clean(sheet, column, to_label, pa.string(), section.empty)
         rows.add(f"relation:{column}", cleaned)
-    return rows.finish()
 
 
 def texts_of(section: Section) -> list[str]:

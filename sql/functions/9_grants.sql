@@ -6,4 +6,7 @@ grant select on all tables in schema ops, kg, emb, feature, online, rec, seg to 
 alter default privileges in schema ops, kg, emb, feature, online, rec, seg
 grant select on tables to kgf_reader;
 grant select (customer_id, product_id, event, occurred_at) on raw.interaction to kgf_reader;
-grant select on raw.product, raw.attribute to kgf_reader;
+grant select on raw.product, raw.attribute, raw.campaign to kgf_reader;
+-- What kg.fact says of campaigns and coupons; how contacts went is the shop's own.
+grant select (customer_id, campaign_id, contacted_at, treatment) on raw.contact to kgf_reader;
+grant select (customer_id, coupon_id, event, occurred_at) on raw.coupon_event to kgf_reader;

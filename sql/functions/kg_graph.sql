@@ -286,7 +286,11 @@ as $$
         select
             key.customer_id,
             kg.entity_id('customer', key.customer_id) as entity_id
-        from (select distinct interaction.customer_id from raw.interaction) as key
+        from (
+            select interaction.customer_id from raw.interaction
+            union
+            select outreach.customer_id from kg.outreach
+        ) as key
     ),
 
     product as materialized (
@@ -311,6 +315,15 @@ as $$
         from raw.interaction
     ),
 
+    reached as (
+        select distinct
+            outreach.customer_id,
+            outreach.relation,
+            outreach.tail_type,
+            outreach.tail_key
+        from kg.outreach
+    ),
+
     pair as (
         select
             triple.head_id,
@@ -326,6 +339,13 @@ as $$
         inner join event on done.event = event.event
         inner join customer on done.customer_id = customer.customer_id
         inner join product on done.product_id = product.product_id
+        union
+        select
+            customer.entity_id as head_id,
+            kg.relation_id(reached.relation) as relation_id,
+            kg.entity_id(reached.tail_type, reached.tail_key) as tail_id
+        from reached
+        inner join customer on reached.customer_id = customer.customer_id
     )
 
     insert into kg.degree (entity_id, relation_id, direction, degree)

@@ -87,7 +87,8 @@ begin
             'product' as neighbor_type,
             interaction.product_id as neighbor_key,
             max(interaction.occurred_at) as observed_at,
-            count(*) as interactions
+            count(*) as interactions,
+            'raw.interaction' as place
         from raw.interaction
         where
             neighbors.entity_type = 'customer'
@@ -106,7 +107,8 @@ begin
             'customer' as neighbor_type,
             interaction.customer_id as neighbor_key,
             max(interaction.occurred_at) as observed_at,
-            count(*) as interactions
+            count(*) as interactions,
+            'raw.interaction' as place
         from raw.interaction
         where
             neighbors.entity_type = 'product'
@@ -118,6 +120,40 @@ begin
                 or raw.relation_of(interaction.event) = neighbors.relation
             )
         group by raw.relation_of(interaction.event), interaction.customer_id
+        union all
+        select
+            outreach.relation,
+            'out' as direction,
+            outreach.tail_type as neighbor_type,
+            outreach.tail_key as neighbor_key,
+            max(outreach.occurred_at) as observed_at,
+            count(*) as interactions,
+            outreach.source as place
+        from kg.outreach
+        where
+            neighbors.entity_type = 'customer'
+            and neighbors.direction in ('out', 'both')
+            and outreach.customer_id = neighbors.key
+            and outreach.occurred_at <= neighbors.known_at
+            and (neighbors.relation is null or outreach.relation = neighbors.relation)
+        group by outreach.relation, outreach.tail_type, outreach.tail_key, outreach.source
+        union all
+        select
+            outreach.relation,
+            'in' as direction,
+            'customer' as neighbor_type,
+            outreach.customer_id as neighbor_key,
+            max(outreach.occurred_at) as observed_at,
+            count(*) as interactions,
+            outreach.source as place
+        from kg.outreach
+        where
+            outreach.tail_type = neighbors.entity_type
+            and neighbors.direction in ('in', 'both')
+            and outreach.tail_key = neighbors.key
+            and outreach.occurred_at <= neighbors.known_at
+            and (neighbors.relation is null or outreach.relation = neighbors.relation)
+        group by outreach.relation, outreach.customer_id, outreach.source
     ),
 
     last_happened as (
@@ -151,7 +187,8 @@ begin
                     = case stated.direction when 'out' then entity else stated.neighbor_id end
                     and evidence.tail_id
                     = case stated.direction when 'out' then stated.neighbor_id else entity end
-            ) as source
+            ) as source,
+            null as place
         from best_stated as stated
         inner join kg.relation on stated.relation_id = relation.relation_id
         inner join kg.entity as neighbor on stated.neighbor_id = neighbor.entity_id
@@ -161,11 +198,16 @@ begin
             happened.direction,
             happened.neighbor_type,
             happened.neighbor_key,
-            null as neighbor_label,
+            (
+                select entity.label
+                from kg.entity
+                where entity.entity_id = kg.entity_id(happened.neighbor_type, happened.neighbor_key)
+            ) as neighbor_label,
             1::real as confidence,
             happened.observed_at,
             happened.interactions,
-            null as source
+            null as source,
+            happened.place
         from last_happened as happened
     ),
 
@@ -179,7 +221,8 @@ begin
             max(named.confidence) as confidence,
             max(named.observed_at) as observed_at,
             sum(named.interactions)::bigint as interactions,
-            max(named.source) as source
+            max(named.source) as source,
+            max(named.place) as place
         from named
         group by named.relation, named.direction, named.neighbor_type, named.neighbor_key
     )
@@ -193,7 +236,7 @@ begin
         found.confidence,
         nullif(found.observed_at, '-infinity'),
         found.interactions,
-        coalesce(found.source, 'raw.interaction')
+        coalesce(found.source, found.place)
     from distinct_neighbor as found
     left join raw.product on found.neighbor_type = 'product' and found.neighbor_key = product.product_id
     order by
