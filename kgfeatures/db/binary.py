@@ -57,11 +57,13 @@ def _kinds() -> dict[str, Kind]:
         Kind("name", 19, pa.string()),
         Kind("json", 114, pa.string()),
         Kind("jsonb", 3802, pa.string()),
+        Kind("bytea", 17, pa.binary()),
     )
     known = {kind.name: kind for kind in scalars}
     arrays = {
         "bool": 1000, "int2": 1005, "int4": 1007, "int8": 1016, "float4": 1021,
         "float8": 1022, "text": 1009, "varchar": 1015, "timestamptz": 1185, "date": 1182,
+        "timestamp": 1115, "json": 199, "jsonb": 3807, "bytea": 1001,
     }  # fmt: skip
     for name, oid in arrays.items():
         element = known[name]

@@ -114,7 +114,7 @@ def array(spans: Spans, kind: Kind) -> pa.Array:
     if kind.element is not None:
         return _arrays(spans, kind)
     if kind.wire is None:
-        return _texts(spans.inner(1) if kind.name == "jsonb" else spans)
+        return _texts(spans.inner(1) if kind.name == "jsonb" else spans, kind.arrow)
     return pa.array(_numbers(spans, kind), mask=~spans.valid).cast(kind.arrow)
 
 
@@ -154,8 +154,8 @@ def _numbers(spans: Spans, kind: Kind) -> NDArray[Any]:
     return numbers
 
 
-def _texts(spans: Spans) -> pa.Array:
-    """Return texts: every second stretch of the data is one, those between are left out."""
+def _texts(spans: Spans, type_: pa.DataType) -> pa.Array:
+    """Return texts or bytes: every second stretch of the data is one, others are left out."""
     count = len(spans.begins)
     ends = np.empty(2 * count + 1, dtype=np.int64)
     ends[0:-1:2] = spans.begins
@@ -164,7 +164,7 @@ def _texts(spans: Spans) -> pa.Array:
     buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(spans.data.data)]
     stretches = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 2 * count, buffers)
     chosen = pa.array(np.arange(0, 2 * count, 2), mask=~spans.valid)
-    return pc.take(stretches, chosen).cast(pa.string())
+    return pc.take(stretches, chosen).cast(type_)
 
 
 def _arrays(spans: Spans, kind: Kind) -> pa.Array:

@@ -156,9 +156,9 @@ def _else_null(valid: pa.BooleanArray, parts: pa.LargeBinaryArray) -> pa.LargeBi
 
 
 def _texts(array: pa.Array, kind: Kind, place: Place) -> Pieces:
-    """Return lengths and texts; jsonb begins with the version of its format, 1."""
+    """Return lengths and texts or bytes; jsonb begins with the version of its format, 1."""
     texts = array.cast(pa.large_binary())
-    if b"\0" in bytes(data_of(texts)):
+    if kind.name != "bytea" and b"\0" in bytes(data_of(texts)):
         row = next(row for row, text in enumerate(texts) if b"\0" in (text.as_py() or b""))
         raise place.error(row, array[row].as_py(), "PostgreSQL's text cannot hold \\x00; remove it")
     lengths = _plain(pc.call_function("binary_length", [texts]))

@@ -135,6 +135,10 @@ def _is_text(given: pa.DataType) -> bool:
     return types.is_string(given) or types.is_large_string(given) or types.is_string_view(given)
 
 
+def _is_bytes(given: pa.DataType) -> bool:
+    return types.is_binary(given) or types.is_large_binary(given)
+
+
 def _is_time(given: pa.DataType) -> bool:
     return types.is_timestamp(given) or types.is_date(given)
 
@@ -146,6 +150,7 @@ _TESTS: dict[str, Callable[[pa.DataType], bool]] = {
     "date": types.is_date,
     **dict.fromkeys(("timestamp", "timestamptz"), _is_time),
     **dict.fromkeys(("text", "varchar", "bpchar", "name", "json", "jsonb"), _is_text),
+    "bytea": _is_bytes,
 }
 
 

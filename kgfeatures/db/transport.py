@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 import pyarrow as pa
 from psycopg import sql
@@ -17,7 +17,6 @@ from kgfeatures.errors import DataError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import LiteralString
 
     import numpy as np
     from psycopg import Connection
@@ -33,7 +32,12 @@ CHUNK_BYTES = 1 << 19
 FIRST_ROWS = 500
 # Rows are read in batches of about so many bytes.
 BATCH_BYTES = 8 << 20
-NUMERIC_OID = 1700
+# numeric, numeric[] and uuid[] have no twin in Arrow.
+SENT_AS: dict[int, tuple[str, LiteralString]] = {
+    1700: ("float8", "::float8"),
+    1231: ("_float8", "::float8[]"),
+    2951: ("_text", "::text[]"),
+}
 
 
 class _Target(NamedTuple):
@@ -87,12 +91,22 @@ def read_arrow(conn: Connection[TupleRow], name: str, /, **params: object) -> pa
     DataError : two columns of one name.
     DatabaseError : the database refuses it.
     """
-    return _arrow(conn, name, sql.SQL(queries.text(name)), params)
+    return read_statement(conn, name, sql.SQL(queries.text(name)), params)
 
 
-def _arrow(
-    conn: Connection[TupleRow], name: str, query: sql.Composable, params: dict[str, object]
+def read_statement(
+    conn: Connection[TupleRow],
+    name: str,
+    query: sql.Composable,
+    params: dict[str, object] | None = None,
 ) -> pa.Table:
+    """Return the rows of a statement as an Arrow table of one chunk, as `read_arrow` does.
+
+    Parameters
+    ----------
+    name : opens the messages of errors.
+    params : None means that a percent sign in the statement is one.
+    """
     with translated(name):
         names, kinds, statement = _prepared(conn, name, query, params)
         batches = [
@@ -114,7 +128,7 @@ def read_table(conn: Connection[TupleRow], table: str) -> pa.Table:
     if not queries.fetch(conn, "transport.columns", target=table):
         raise UnknownNameError(f"no table {table!r}; name it schema.table, or create it first")
     query = sql.SQL("select * from {}").format(sql.Identifier(*table.split(".")))
-    return _arrow(conn, table, query, {})
+    return read_statement(conn, table, query)
 
 
 def read_vectors(
@@ -193,7 +207,10 @@ def _chunks(
 
 
 def _prepared(
-    conn: Connection[TupleRow], name: str, query: sql.Composable, params: dict[str, object]
+    conn: Connection[TupleRow],
+    name: str,
+    query: sql.Composable,
+    params: dict[str, object] | None,
 ) -> tuple[list[str], list[Kind], sql.Composed]:
     """Return the columns of a query and the COPY that sends them in known types."""
     described = conn.execute(sql.SQL("select * from (\n") + query + sql.SQL("\n) limit 0"), params)
@@ -220,7 +237,8 @@ def _prepared(
 def _sent_as(by_oid: dict[int, Kind], oid: int) -> tuple[Kind, LiteralString]:
     if oid in by_oid:
         return by_oid[oid], ""
-    return (KINDS["float8"], "::float8") if oid == NUMERIC_OID else (KINDS["text"], "::text")
+    name, cast = SENT_AS.get(oid, ("text", "::text"))
+    return KINDS[name], cast
 
 
 def _vector_kind(conn: Connection[TupleRow]) -> dict[int, Kind]:
@@ -231,7 +249,7 @@ def _vector_kind(conn: Connection[TupleRow]) -> dict[int, Kind]:
 def _batches(
     conn: Connection[TupleRow],
     statement: sql.Composed,
-    params: dict[str, object],
+    params: dict[str, object] | None,
     batch_bytes: int,
 ) -> Iterator[tuple[bytearray, list[int]]]:
     """Yield rows until they are about so many bytes, with the length of each row."""

@@ -1,0 +1,123 @@
+"""Statements whose tables and columns are known only at run time, made of templates and parts.
+
+Templates stand in sql/templates/<topic>.sql, each after `-- name: <template>`; {part} in them
+stands for a piece made by the functions below. Values become literals: a percent sign is only that.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+
+from psycopg import sql
+
+from kgfeatures.db.failures import translated
+from kgfeatures.db.queries import parse
+from kgfeatures.db.sources import read_all
+from kgfeatures.errors import UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    Statement = sql.Composable
+
+
+def name(*parts: str) -> Statement:
+    """Return an identifier, quoted: name("feature", "customer_profile") or name("t", "column")."""
+    return sql.Identifier(*parts)
+
+
+def value(given: object, kind: LiteralString | None = None) -> Statement:
+    """Return a literal, with `::kind` where one is given."""
+    literal = sql.Literal(given)
+    return literal if kind is None else literal + sql.SQL("::" + kind)
+
+
+def listed(parts: Iterable[Statement], between: LiteralString = ", ") -> Statement:
+    """Return the parts with `between` between them."""
+    return sql.SQL(between).join(parts)
+
+
+def foreign(text: str) -> Statement:
+    """Return SQL that somebody else wrote and answers for: a source's table or query, a type."""
+    return sql.SQL(cast("LiteralString", text.strip().rstrip(";")))
+
+
+def formatted(text: LiteralString, *parts: Statement) -> Statement:
+    """Return a short piece of SQL with the parts in the places of {}."""
+    return sql.SQL(text).format(*parts)
+
+
+def template(called: str, **parts: Statement) -> Statement:
+    """Return the template "topic.template" with {part} filled in.
+
+    Raises
+    ------
+    UnknownNameError : there is none; the message names the nearest.
+    """
+    known = templates()
+    if called not in known:
+        raise UnknownNameError(f"no template {called!r} in sql/templates{nearest(called, known)}")
+    return sql.SQL(known[called]).format(**parts)
+
+
+@functools.cache
+def templates() -> dict[str, LiteralString]:
+    """Return all templates, "topic.template" to text; read once per process."""
+    found: dict[str, LiteralString] = {}
+    for source in read_all("templates"):
+        topic = source.name.rpartition("/")[2].removesuffix(".sql")
+        found |= {f"{topic}.{called}": text for called, text in parse(source).items()}
+    return found
+
+
+def text_of(conn: Connection[TupleRow], statement: Statement) -> str:
+    """Return a statement as text that runs by itself."""
+    return statement.as_string(conn)
+
+
+def run(conn: Connection[TupleRow], what: str, statement: Statement) -> int:
+    """Run a statement and return how many rows it touched; `what` opens the message of an error.
+
+    Raises
+    ------
+    DatabaseError : PostgreSQL refused.
+    """
+    with translated(what):
+        return conn.execute(_whole(statement)).rowcount
+
+
+def rows(conn: Connection[TupleRow], what: str, statement: Statement) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement; raises what `run` raises."""
+    with translated(what):
+        return conn.execute(_whole(statement)).fetchall()
+
+
+def columns(conn: Connection[TupleRow], what: str, source: Statement) -> dict[str, str]:
+    """Return the columns that `select * from source` gives, name to type as PostgreSQL writes it.
+
+    Raises
+    ------
+    DatabaseError : there is no such source, or PostgreSQL refuses it.
+    """
+    with translated(what):
+        described = conn.execute(_whole(template("composing.described", source=source)))
+        names = [column.name for column in described.description or []]
+    if not names:
+        return {}
+    kinds = listed(formatted("pg_typeof({})::text", name("source", one)) for one in names)
+    [types] = rows(conn, what, template("composing.types", kinds=kinds, source=source))
+    return dict(zip(names, types, strict=True))
+
+
+def estimate(conn: Connection[TupleRow], what: str, statement: Statement) -> dict[str, Any]:
+    """Return what the planner expects of a statement: Total Cost, Plan Rows, Plan Width …."""
+    explained = rows(conn, what, template("composing.explained", statement=statement))
+    return explained[0][0][0]["Plan"]
+
+
+def _whole(statement: Statement) -> sql.Composed:
+    return sql.Composed([statement])
