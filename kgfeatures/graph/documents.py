@@ -74,7 +74,6 @@ def as_rows(loaded: Loaded, source_id: int) -> pa.Table:
         {
             "document_id": pa.array((source_id << 40) + rows.column("source_row").to_numpy()),
             "source_id": pa.repeat(source_id, n).cast(pa.int32()),
-            "source_row": rows.column("source_row"),
             "kind": pa.repeat(words["kind"], n).cast(pa.string()),
             "product_id": columns.get("product_id", missing),
             "customer_id": columns.get("customer_id", missing),

@@ -17,7 +17,15 @@ import pyarrow as pa
 from kgfeatures.db import queries, transport
 from kgfeatures.db.binary import PAST_MICROSECONDS
 from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.graph import attributes, documents, loading, ontology, store, triple_files
+from kgfeatures.graph import (
+    attributes,
+    documents,
+    fingerprints,
+    loading,
+    ontology,
+    store,
+    triple_files,
+)
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.readers import file_hash
 from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected, require_rows
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     from kgfeatures.types import Progress
 
 SOURCE = "ingest"
-VERSION = "1"
+VERSION = "2"
 CLEARED = ("rejected", "interaction", "document", "attribute", "product", "customer", "source")
 OUTPUTS = tuple(f"raw.{name}" for name in sorted(CLEARED))
 INTERACTION_COLUMNS = (
@@ -171,8 +179,12 @@ def _write_rows(conn: Connection[TupleRow], source_id: int, loaded: Loaded, shop
             things.keys.update(rows.column(key).drop_null().unique().to_pylist())
     if kind == "interactions":
         shop.events.update(rows.column("event").unique().to_pylist())
-        columns = {"source_id": _repeat(source_id, rows.num_rows), "source_row": rows["source_row"]}
-        columns |= {name: rows[name] for name in INTERACTION_COLUMNS}
+        lines = rows.select(INTERACTION_COLUMNS)
+        ids = {
+            "source_id": _repeat(source_id, rows.num_rows),
+            "row_id": pa.array(fingerprints.row_ids(lines)),
+        }
+        columns = ids | {name: lines[name] for name in lines.column_names}
         _copy(conn, shop, "raw.interaction", pa.table(columns))
     elif kind == "attributes":
         table = attributes.as_rows(loaded)

@@ -10,7 +10,7 @@ from kgfeatures.steps.publish import publish
 
 LINES = """
 insert into raw.interaction (
-    source_id, source_row, customer_id, product_id, event, occurred_at, basket_id, quantity, amount
+    source_id, row_id, customer_id, product_id, event, occurred_at, basket_id, quantity, amount
 )
 select
     1, n, 'c' || n % 7, 'p' || n * n % 5, case when n % 11 = 10 then 'return' else 'purchase' end,

@@ -144,7 +144,7 @@ def test_a_relation_between_several_types_has_no_domain(conn):
 def test_events_are_relations_of_customers_to_products(conn):
     conn.execute(
         "insert into raw.source values (1, 'interactions', 'o.csv', '', 2, 2, 0);"
-        "insert into raw.interaction (source_id, source_row, customer_id, product_id, event,"
+        "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
         " occurred_at) values (1, 1, 'c', 'p', 'purchase', now()), (1, 2, 'd', 'p', 'view', now())"
     )
     declare_events(conn, ["purchase", "view"])

@@ -41,7 +41,7 @@ def fill(conn) -> None:
     )
     for row, line in enumerate(LINES):
         conn.execute(
-            "insert into raw.interaction (source_id, source_row, customer_id, product_id, event,"
+            "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
             " occurred_at) values (1, %s, %s, %s, %s, %s)",
             (row, *line),
         )
@@ -180,7 +180,7 @@ def test_a_wrong_argument_is_a_clear_error(graph, arguments, message) -> None:
 
 def test_neighbors_reads_no_table_from_end_to_end(graph) -> None:
     graph.execute(
-        "insert into raw.interaction (source_id, source_row, customer_id, product_id, event,"
+        "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
         " occurred_at) select 1, 1000 + n, 'x' || n % 997, 'y' || n % 991, 'purchase',"
         " '2020-01-01' from generate_series(1, 30000) as n"
     )

@@ -102,7 +102,7 @@ def add_interactions(conn: Connection[TupleRow]) -> None:
         "rows_rejected) values (1, 'interactions', 'tx', '', 5, 5, 0)"
     )
     conn.execute(
-        "insert into raw.interaction (source_id, source_row, customer_id, product_id, event, "
+        "insert into raw.interaction (source_id, row_id, customer_id, product_id, event, "
         "occurred_at) select 1, n, 'c0', 'p0' || n, 'purchase', '2020-01-01Z' "
         "from generate_series(0, 4) as n"
     )

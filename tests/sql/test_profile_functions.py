@@ -62,7 +62,7 @@ def load(conn: Connection, lines: list[Line], colours: dict[str, list[str]] | No
         " values (1, 'interactions', 'lines', 'x', 0, 0, 0)"
     )
     conn.cursor().executemany(
-        "insert into raw.interaction (source_id, source_row, customer_id, product_id, event,"
+        "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
         " occurred_at, basket_id, quantity, amount) values (1, %s, %s, %s, %s, %s, %s, %s, %s)",
         [(row, *line) for row, line in enumerate(lines)],
     )

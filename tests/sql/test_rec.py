@@ -59,7 +59,7 @@ def load(conn: Connection[Any], lines: pd.DataFrame) -> None:
     conn.execute("insert into raw.source values (1, 'interactions', 'orders', '', 0, 0, 0)")
     rows = {
         "source_id": np.ones(n, dtype=np.int32),
-        "source_row": np.arange(n),
+        "row_id": np.arange(n),
         "customer_id": [CUSTOMERS[i] for i in lines["customer"]],
         "product_id": [PRODUCTS[i] for i in lines["product"]],
         "event": ["purchase"] * n,

@@ -45,7 +45,7 @@ def load(conn: Connection[Any]) -> None:
     conn.execute("insert into raw.source values (1, 'interactions', 'orders', '', 0, 0, 0)")
     lines = lines.assign(
         source_id=1,
-        source_row=range(len(lines)),
+        row_id=range(len(lines)),
         event="purchase",
         occurred_at=CUTOFF - pd.Timedelta(hours=3),
     )

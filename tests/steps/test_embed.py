@@ -62,7 +62,7 @@ def add_colours(conn: Connection[TupleRow]) -> None:
 
 def buy(conn: Connection[TupleRow], row: int, customer: str, product: str) -> None:
     conn.execute(
-        "insert into raw.interaction (source_id, source_row, customer_id, product_id, event, "
+        "insert into raw.interaction (source_id, row_id, customer_id, product_id, event, "
         "occurred_at) values (1, %s, %s, %s, 'purchase', %s)",
         [row, customer, product, DAY + dt.timedelta(days=row, hours=1)],
     )

@@ -40,7 +40,7 @@ def shop(db: Database) -> Database:
             "rows_rejected) values (1, 'interactions', 'tx', '', 6, 6, 0)"
         )
         conn.cursor().executemany(
-            "insert into raw.interaction (source_id, source_row, customer_id, product_id, event, "
+            "insert into raw.interaction (source_id, row_id, customer_id, product_id, event, "
             "occurred_at) values (1, %s, %s, %s, 'purchase', %s)",
             [
                 (row, *line, DAY + dt.timedelta(days=row, hours=1))

@@ -33,7 +33,7 @@ def fill(db, titles: dict[str, str | None]) -> None:
         transport.copy_in(conn, "raw.product", frame)
         conn.execute(
             "insert into raw.interaction"
-            " (source_id, source_row, customer_id, product_id, event, occurred_at)"
+            " (source_id, row_id, customer_id, product_id, event, occurred_at)"
             " select 1, n, 'c', '1', 'purchase', '2020-01-01' from generate_series(1, 2) as n"
         )
         conn.execute("insert into raw.customer (customer_id) values ('c')")

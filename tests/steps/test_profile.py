@@ -17,7 +17,7 @@ def shop(db):
             " values (1, 'interactions', 'lines', 'x', 0, 0, 0)"
         )
         conn.execute(
-            "insert into raw.interaction (source_id, source_row, customer_id, product_id, event,"
+            "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
             " occurred_at, basket_id, quantity, amount)"
             " select 1, n, 'c' || n % 3, 'p' || n % 5, 'purchase',"
             " '2020-01-10'::timestamptz + n * interval '2 days', 'b' || n, 1, n"
@@ -50,7 +50,7 @@ def test_profile_skips_when_nothing_changed_and_runs_when_a_line_did(shop) -> No
     before = hashes(shop)
     assert profile(shop).skipped
     with shop.transaction() as conn:
-        conn.execute("update raw.interaction set amount = amount + 1 where source_row = 0")
+        conn.execute("update raw.interaction set amount = amount + 1 where row_id = 0")
     assert not profile(shop).skipped
     assert hashes(shop)[0] != before[0]
 

@@ -26,7 +26,7 @@ def load(conn: Connection[Any], dropped: int | None = None) -> None:
     lines = pd.DataFrame(
         {
             "source_id": np.ones(n, dtype=np.int32),
-            "source_row": np.arange(n),
+            "row_id": np.arange(n),
             "customer_id": [f"c{i}" for i in customer],
             "product_id": [f"p{i}" for i in product],
             "event": np.where(rng.random(n) < 0.9, "purchase", "view"),
@@ -79,7 +79,7 @@ def test_a_changed_row_gives_what_a_clean_build_gives(
     recommend(db)
     old = hashes(db)
     with db.transaction() as conn:
-        conn.execute("delete from raw.interaction where source_row = 17")
+        conn.execute("delete from raw.interaction where row_id = 17")
     assert not recommend(db).skipped
     dsn = make_database(template)
     with Database(lambda: dsn) as clean:

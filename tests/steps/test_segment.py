@@ -26,7 +26,7 @@ def load(conn: Connection[Any], dropped: int | None = None) -> None:
     lines = pd.DataFrame(
         {
             "source_id": 1,
-            "source_row": range(n),
+            "row_id": range(n),
             "customer_id": [f"c{i}" for i in customer],
             "product_id": [f"p{i}" for i in rng.integers(0, 20, n)],
             "event": "purchase",
@@ -88,7 +88,7 @@ def test_a_changed_row_gives_what_a_clean_build_gives(
     prepared(db)
     segment(db)
     with db.transaction() as conn:
-        conn.execute("delete from raw.interaction where source_row = 5")
+        conn.execute("delete from raw.interaction where row_id = 5")
     profile(db)
     assert not segment(db).skipped
     dsn = make_database(template)
