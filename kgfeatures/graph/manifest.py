@@ -7,11 +7,11 @@ file that is not there is a ManifestError that names the file, the key and the n
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kgfeatures.errors import ManifestError, nearest
-from kgfeatures.graph import meaning, yaml_values
+from kgfeatures.graph import meaning, patterns, yaml_values
 from kgfeatures.graph.yaml_values import Where
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ SHAPES: Mapping[str, Shape] = {
             "split",
         ),
         required=("customer", "product", "timestamp"),
-        words=("timestamp_format",),
+        words=("timestamp_format", "late"),
         mixed=("event",),
     ),
     "products": Shape(
@@ -114,7 +114,7 @@ class Section:
     kind: str
     where: Where
     name: str
-    """The file as the manifest writes it, or schema.table."""
+    """The file, relative to the manifest, or schema.table."""
     file: Path | None
     table: str | None
     format: str
@@ -133,6 +133,13 @@ class Section:
     """Name of an attribute to its column."""
     outcomes: tuple[str, ...] = ()
     """Columns with what the source itself measured of each contact."""
+    pattern: str | None = None
+    """What the manifest writes, where that is a pattern and the file one of those that fit."""
+
+    @property
+    def written(self) -> str:
+        """What the manifest writes: the pattern or the file, or schema.table."""
+        return self.pattern or self.name
 
     def needed(self) -> list[str]:
         """Return the columns that the file must have, each once, in the manifest's order."""
@@ -183,10 +190,11 @@ def read_manifest(folder: Path) -> Manifest:
     for key in content:
         top.known(key, MANIFEST_KEYS)
     sections = [
-        read_section(kind, where, entry)
+        replace(read_section(kind, where, entry), pattern=patterns.of(written, entry))
         for kind in SHAPES
         if kind in content
-        for where, entry in top.under(kind).mappings(content[kind])
+        for where, written in top.under(kind).mappings(content[kind])
+        for entry in patterns.expanded(where, written)
     ]
     if not sections:
         raise ManifestError(f"{file} names no data; give at least one of {', '.join(SHAPES)}")

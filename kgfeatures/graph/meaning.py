@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kgfeatures.graph import late
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,7 @@ def check_interactions(section: Section) -> None:
     """Check that there is one price at most."""
     if {"price", "amount"} <= set(section.columns):
         raise section.where.error("has price (of a unit) and amount (of a line); give one of them")
+    late.check(section)
 
 
 def check_attributes(section: Section) -> None:
