@@ -1,6 +1,7 @@
 """The command line: a table of sub-commands, each loaded when called, and one edge for errors.
 
-Exit status: 0 done, 1 an error (one sentence on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
+Exit status: 0 done, 1 an error (one sentence on stderr), 2 wrong usage, 75 somebody else holds
+the lock (sysexits.h's EX_TEMPFAIL: try again later), 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typer.main import get_command
 
 from kgfeatures import __version__
 from kgfeatures.config import settings
-from kgfeatures.errors import KGFeaturesError
+from kgfeatures.errors import BusyError, KGFeaturesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130
+_FAILED, _BUSY, _INTERRUPTED = 1, 75, 130
 
 
 class Entry(NamedTuple):
@@ -42,6 +43,7 @@ COMMANDS = {
     "lab": Entry("lab", "lab", "JupyterLab on a notebook of a data scientist's first hour."),
     "init": Entry("init", "init", "Draft a dataset.yaml for a folder of files or a schema."),
     "ingest": Entry("ingest", "ingest", "Load a folder of files described by its dataset.yaml."),
+    "refresh": Entry("refresh", "refresh", "Take in what is new, run every step that is stale."),
     "extract": Entry("extract", "extract", "Make triples from columns and product descriptions."),
     "embed": Entry("embed", "app", "Train graph vectors, encode texts, switch versions."),
     "profile": Entry("features", "profile", "Compute the profile feature tables, with history."),
@@ -119,6 +121,8 @@ def main() -> None:
     """Run the command line and exit; every error ends here as one sentence."""
     try:
         get_command(_app()).main(prog_name="kgfeatures")
+    except BusyError as error:
+        _fail(str(error), _BUSY)
     except KGFeaturesError as error:
         _fail(str(error))
     except SystemExit as end:
@@ -132,9 +136,9 @@ def main() -> None:
         _fail(_unexpected(error))
 
 
-def _fail(sentence: str) -> None:
+def _fail(sentence: str, status: int = _FAILED) -> None:
     typer.echo(f"kgfeatures: {sentence}", err=True)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def _unexpected(error: Exception) -> str:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import describe, table, totals
 from kgfeatures.config import settings
 from kgfeatures.datasets import online_retail
 from kgfeatures.db import connect
 
 if TYPE_CHECKING:
-    from kgfeatures.steps.demo import Stage
+    from kgfeatures.steps.stages import Done
 SHOP = online_retail()
 
 
@@ -65,7 +66,7 @@ def demo(
 
     The shipped shop is Online Retail II (2009-2010, CC BY 4.0). Run again, it changes nothing.
     """
-    done: list[Stage] = []
+    done: list[Done] = []
     with connect() as database:
         # After the database, so that one that cannot be used is told of at once, not after torch.
         from kgfeatures.features.store import repository_folder
@@ -78,7 +79,8 @@ def demo(
                 progress.note(f"{stage.result.step}: {describe(stage)}")
         example = database.rows("demo.example")[0]
     typer.echo(table(done))
-    typer.echo(totals(done))
+    rows = {name: n for each in done for name, n in each.result.rows.items()}
+    typer.echo(totals(rows))
     if shop is Shop.ZH:
         typer.echo(f"\nThis shop is GENERATED; its planted truth lies in {folder / 'truth'}")
     typer.echo(next_steps(example["customer_id"], repository_folder(), MOMENTS[shop]))
@@ -105,36 +107,6 @@ def generated_shop() -> Path:
     return generate(
         *(CUSTOMERS, PRODUCTS, DAYS, SEED, "both"), folder=folder, basket_lines=BASKET_LINES
     )
-
-
-def describe(stage: Stage) -> str:
-    """Return how long a stage took, or that it had nothing to do."""
-    return "unchanged" if stage.result.skipped else f"{stage.result.seconds:.1f} s"
-
-
-def table(stages: list[Stage]) -> str:
-    """Return the closing table: step, rows by table, seconds, CPU seconds of this process."""
-    lines = [f"\n{'step':<18} {'table':<36} {'rows':>9} {'seconds':>9} {'CPU s':>6}", "-" * 82]
-    for stage in stages:
-        state = f"{describe(stage).removesuffix(' s'):>9} {stage.cpu_seconds:6.1f}"
-        name = stage.result.step
-        for held, rows in sorted(stage.result.rows.items()) or [("", 0)]:
-            lines.append(f"{name:<18} {held:<36} {rows:>9,} {state}".rstrip())
-            name = state = ""
-    seconds = sum(stage.result.seconds for stage in stages)
-    cpu_seconds = sum(stage.cpu_seconds for stage in stages)
-    lines.append(f"{'total':<18} {'':<36} {'':>9} {seconds:9.1f} {cpu_seconds:6.1f}")
-    return "\n".join(lines)
-
-
-def totals(stages: list[Stage]) -> str:
-    """Return how many vectors and rows of features there are now, in one line."""
-    rows = {name: n for stage in stages for name, n in stage.result.rows.items()}
-    vectors = sum(
-        n for name, n in rows.items() if name.startswith("emb.m_") and "relation" not in name
-    )
-    features = sum(n for name, n in rows.items() if name.startswith("feature."))
-    return f"\n{vectors:,} vectors, {features:,} rows of features."
 
 
 MOMENTS = {

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
 
 
@@ -26,6 +27,4 @@ def extract(
 
     with connect() as database, terminal_progress() as progress:
         result = step(database, extractors or DEFAULT_EXTRACTORS, progress=progress, force=force)
-    state = "unchanged" if result.skipped else f"{result.seconds:.1f} s"
-    rows = ", ".join(f"{name} {n:,} rows" for name, n in sorted(result.rows.items()))
-    typer.echo(f"{result.step}: {rows} ({state})")
+    report(result)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
 from kgfeatures.errors import DataError
 
@@ -46,7 +47,7 @@ def ingest(
     if check:
         typer.echo(checked(folder, max_rejected))
         return
-    from kgfeatures.steps.ingest import ingest as step
+    from kgfeatures.steps.stages import load as step
 
     with connect() as database:
         with terminal_progress() as progress:
@@ -54,9 +55,7 @@ def ingest(
                 database, folder, max_rejected=max_rejected, progress=progress, force=force
             )
         typer.echo(summary(database))
-    state = "unchanged" if result.skipped else f"{result.seconds:.1f} s"
-    rows = ", ".join(f"{name} {n:,}" for name, n in sorted(result.rows.items()))
-    typer.echo(f"{result.step}: {rows} ({state})")
+    report(result)
 
 
 def summary(database: Database) -> str:

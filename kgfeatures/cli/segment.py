@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.report import report
 from kgfeatures.db import connect
 
 
@@ -30,9 +31,6 @@ def segment(
     with connect() as database, terminal_progress() as progress:
         result = step.segment(database, settings, progress=progress, force=force)
         described = database.rows("segment.described", name=name)
-    if result.skipped:
-        typer.echo("segment: nothing changed since the last run")
     for row in described:
         typer.echo(f"{row['segment_id']}  {row['size']:>7} customers  {row['segment_name']}")
-    if not result.skipped:
-        typer.echo(f"segment: {result.seconds:.1f} s")
+    report(result)

@@ -115,7 +115,7 @@ class _Attempt:
     def fail(self, error: BaseException) -> None:
         """Write down why; the error that is on its way matters more than a lost book."""
         if self.run_id is not None:
-            cancelled = isinstance(error, KeyboardInterrupt | SystemExit)
+            cancelled = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
             words = f"{type(error).__name__}: {error}".rstrip(": ")
             with suppress(DatabaseError):
                 self.end("cancelled" if cancelled else "failed", error=words[:ERROR_LENGTH])

@@ -6,20 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from kgfeatures.cli import demo
+from kgfeatures.cli import demo, report
 from kgfeatures.db.runs import StepResult
-from kgfeatures.steps.demo import Stage
+from kgfeatures.steps.stages import Done
 
 DONE = [
-    Stage(
-        StepResult("ingest", {"raw.interaction": 12345, "raw.product": 7}, 2.5, skipped=False), 1
-    ),
-    Stage(StepResult("embed graph", {"emb.m_7": 9, "emb.m_7_relation": 4}, 0.1, skipped=True), 0),
+    Done(StepResult("ingest", {"raw.interaction": 12345, "raw.product": 7}, 2.5, skipped=False), 1),
+    Done(StepResult("embed graph", {"emb.m_7": 9, "emb.m_7_relation": 4}, 0.1, skipped=True), 0),
 ]
 
 
 def test_closing_table_has_a_line_for_each_table_and_the_sums() -> None:
-    lines = [line.split() for line in demo.table(DONE).splitlines()[3:]]
+    lines = [line.split() for line in report.table(DONE).splitlines()[3:]]
     assert lines == [
         ["ingest", "raw.interaction", "12,345", "2.5", "1.0"],
         ["raw.product", "7"],
@@ -30,7 +28,8 @@ def test_closing_table_has_a_line_for_each_table_and_the_sums() -> None:
 
 
 def test_vectors_are_counted_without_those_of_relations() -> None:
-    assert demo.totals(DONE).strip() == "9 vectors, 0 rows of features."
+    rows = {name: n for done in DONE for name, n in done.result.rows.items()}
+    assert report.totals(rows).strip() == "9 vectors, 0 rows of features."
 
 
 def test_five_things_to_try_name_a_customer_and_no_unfilled_place() -> None:
