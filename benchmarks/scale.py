@@ -67,18 +67,18 @@ def run(
 ) -> StepResult:
     """Run one step as `kgfeatures demo` does."""
     from kgfeatures.embedding.base import TrainingSettings
-    from kgfeatures.steps import demo
+    from kgfeatures.steps import stages
 
     training = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
     work: dict[str, Callable[[], StepResult]] = {
-        "ingest": lambda: demo.ingest(database, shop, progress=progress),
-        "extract": lambda: demo.extract(database, progress=progress),
-        "embed graph": lambda: demo.run_graph(database, settings=training, progress=progress),
-        "embed text": lambda: demo.run_text(database, ENCODER, features=True, progress=progress),
-        "profile": lambda: demo.profile(database, progress=progress),
-        "segment": lambda: demo.segment(database, progress=progress),
-        "recommend": lambda: demo.recommend(database, progress=progress),
-        "publish": lambda: demo.publish(database, progress=progress),
+        "ingest": lambda: stages.ingest(database, shop, progress=progress),
+        "extract": lambda: stages.extract(database, progress=progress),
+        "embed graph": lambda: stages.run_graph(database, settings=training, progress=progress),
+        "embed text": lambda: stages.run_text(database, ENCODER, features=True, progress=progress),
+        "profile": lambda: stages.profile(database, progress=progress),
+        "segment": lambda: stages.segment(database, progress=progress),
+        "recommend": lambda: stages.recommend(database, progress=progress),
+        "publish": lambda: stages.publish(database, progress=progress),
     }
     return work[name]()
 
@@ -258,7 +258,7 @@ def main() -> None:
     from kgfeatures.cli.progress import terminal_progress
     from kgfeatures.db import connect, launcher
 
-    importlib.import_module("kgfeatures.steps.demo")  # the first step does not pay for it
+    importlib.import_module("kgfeatures.steps.stages")  # the first step does not pay for it
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # as root, another user runs the server
     shop = made_shop(folder / "shop", given.customers, given.products)
