@@ -169,4 +169,5 @@ def _fill(
                 queries.execute(conn, "features.list_online_keys", table_name=table)
         progress.advance()
     queries.execute(conn, "features.list_personal_data")
+    queries.execute(conn, "features.refresh_plain_views")
     return rows

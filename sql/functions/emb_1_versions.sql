@@ -56,6 +56,8 @@ as $$
 declare
     name text;
 begin
+    perform ops.drop_plain_views(to_regclass(format('emb.m_%s', model_id)));
+    perform ops.drop_plain_views(to_regclass(format('emb.m_%s_relation', model_id)));
     execute format('drop table if exists emb.m_%1$s, emb.m_%1$s_relation', model_id);
     delete from ops.personal_data as listed
     where listed.schema_name = 'emb' and listed.table_name = 'm_' || model_id;
@@ -64,6 +66,7 @@ begin
         where pg_class.relnamespace = 'feature'::regnamespace and pg_class.relkind = 'r'
             and pg_class.relname like '%\_v' || drop_tables.model_id
     loop
+        perform ops.drop_plain_views(format('feature.%I', name)::regclass);
         execute format('drop table feature.%I', name);
         delete from ops.personal_data as listed
         where listed.schema_name = 'feature' and listed.table_name = name;
@@ -206,6 +209,7 @@ begin
         if to_regclass(format('feature.%I', table_name)) is not null then
             execute format('select model_id from feature.%I limit 1', table_name) into replaced;
             -- A version that is published again replaces itself.
+            perform ops.drop_plain_views(format('feature.%I', table_name)::regclass);
             execute case
                 when replaced is null or replaced = activate.model_id
                 then format('drop table feature.%I', table_name)
@@ -218,6 +222,7 @@ begin
     end loop;
     insert into emb.alias (alias, model_id) values (activate.alias, activate.model_id)
     on conflict on constraint alias_pkey do update set model_id = excluded.model_id;
+    perform ops.refresh_plain_views();
 end
 $$;
 comment on function emb.activate(text, int) is

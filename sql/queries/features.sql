@@ -61,3 +61,7 @@ from ops.unlisted_personal_data();
 insert into ops.personal_data (schema_name, table_name, column_name, holds)
 values ('online', %(table_name)s, 'entity_key', 'the customer''s key, serialised by Feast')
 on conflict do nothing;
+
+-- name: refresh_plain_views
+-- Views without the type vector, for tables that came up at run time.
+select ops.refresh_plain_views();

@@ -127,7 +127,7 @@ def test_publishing_a_version_again_replaces_itself_only(shop: Connection[TupleR
 
 def test_dropped_feature_table_comes_back(shop: Connection[TupleRow]) -> None:
     vectors.publish(shop, card(), IDS, matrix(1))
-    shop.execute("drop table feature.product_graph_vector")
+    shop.execute("drop table feature.product_graph_vector cascade")
     vectors.publish(shop, card(), IDS, matrix(1))
     assert active(shop)[0] == ("a", "[1,0]")
 

@@ -95,7 +95,7 @@ def test_second_run_is_skipped_until_something_changes(shop: Database) -> None:
     assert not first.skipped
     assert embed.run_graph(shop, settings=SETTINGS).skipped
     with shop.transaction() as conn:
-        conn.execute("drop table feature.product_graph_vector")
+        conn.execute("drop table feature.product_graph_vector cascade")
     again = embed.run_graph(shop, settings=SETTINGS)
     assert (again.skipped, again.rows) == (False, first.rows)
     with shop.transaction() as conn:
