@@ -37,6 +37,7 @@ SCHEMAS = {
             "customer_id": TEXT,
             "percent": INT,
             "issued_at": TIME,
+            "redeemed_at": TIME,
             "redeemed_order_id": TEXT,
         },
         "campaign_results": {
@@ -94,6 +95,19 @@ customers:
 attributes:
   - {{file: prices.parquet, product: product_id, timestamp: day, price: price, stock: stock,
      in_stock: in_stock}}
+
+campaigns:
+  {{file: campaigns.csv, campaign: campaign_id, title: name, text: [design], start: starts_at,
+   end: ends_at}}
+
+contacts:
+  {{file: campaign_results.parquet, campaign: campaign_id, customer: customer_id,
+   timestamp: assigned_at, treatment: treatment, propensity: propensity,
+   outcomes: [bought, spend]}}
+
+coupons:
+  {{file: coupons.parquet, coupon: coupon_id, customer: customer_id, issued: issued_at,
+   redeemed: redeemed_at, basket: redeemed_order_id, discount: percent}}
 {documents}"""
 
 DOCUMENTS = """\
@@ -111,13 +125,12 @@ sale is real. The same arguments give the same bytes.
     {orders:,} order lines (with returns), {views:,} views, {carts:,} carts, {reviews:,} reviews
 
 Loaded by `kgfeatures ingest` (dataset.yaml says how): orders, views, carts, products, customers,
-prices (a row per product every 30 days: price, stock), reviews.
-
-Beside them, not loaded:
-    coupons.parquet            issued coupons; redeemed_order_id is empty where nobody used it
+prices (a row per product every 30 days: price, stock), reviews, and:
     campaigns.csv              three campaigns: name, design, window
     campaign_results.parquet   a row per campaign and customer: treatment, propensity, what was
                                bought and spent within the window (coupons off, returns not)
+    coupons.parquet            issued coupons; redeemed_at and redeemed_order_id are empty where
+                               nobody used one
 
 The planted truth, for judging methods, never for training them:
     truth/customers.csv             each customer's group, and activity

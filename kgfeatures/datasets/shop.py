@@ -230,6 +230,8 @@ def _write_coupons(
     early = orders.minute[used] - rng.integers(60, 20 * MINUTES, len(used))
     issued = np.concatenate([np.maximum(early, 0), rng.integers(0, plan.days * MINUTES, idle)])
     redeemed = pa.concat_arrays([names.take(pa.array(used)), pa.nulls(idle, pa.string())])
+    moment = np.concatenate([orders.minute[used], np.zeros(idle, dtype=np.int64)])
+    never = np.arange(len(customer)) >= len(used)
     shuffled: IntArray = np.lexsort((percent, issued, customer))
     first = names[0].as_py()[1:5] if len(names) else ""
     files.append(
@@ -239,6 +241,7 @@ def _write_coupons(
             "customer_id": ids[customer[shuffled]],
             "percent": percent[shuffled].astype(np.int32),
             "issued_at": at(issued[shuffled]),
+            "redeemed_at": pa.array(at(moment[shuffled]), mask=never[shuffled]),
             "redeemed_order_id": redeemed.take(pa.array(shuffled)),
         },
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kgfeatures.graph import attributes, documents, loading, triple_files
+from kgfeatures.graph import attributes, documents, loading, outreach, triple_files
+from kgfeatures.graph.outreach import Outreach
 from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected, require_rows
 
 if TYPE_CHECKING:
@@ -53,14 +54,18 @@ def check(
     """
     progress.start(f"check {manifest.name}", len(manifest.sections))
     checked: list[Checked] = []
+    reached = Outreach()
     for number, section in enumerate(manifest.sections, start=1):
         progress.note(f"reading {section.kind} from {section.name}")
         loaded = loading.load(section, manifest, read_table)
         require_few_rejected(loaded, max_rejected)
         require_rows(loaded)
         make_rows(loaded, number)
+        if section.kind in outreach.KINDS:
+            reached.add(number, loaded)
         checked.append(Checked(source_of(loaded), loaded.rejected))
         progress.advance()
+    reached.tables()
     return checked
 
 

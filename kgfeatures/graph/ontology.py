@@ -20,6 +20,11 @@ EVENT_DESCRIPTIONS = {
     "bought": "A customer bought a product; one statement per line of an order.",
     "returned": "A customer sent a product back; one statement per line of a return.",
 }
+OUTREACH_DESCRIPTIONS = {
+    "received": "A customer was treated by a campaign; one statement per contact.",
+    "was_issued": "A customer got a coupon; one statement per issue.",
+    "redeemed": "A customer used a coupon; one statement per redemption.",
+}
 _RELATIONS = {"purchase": "bought", "return": "returned"}
 
 
@@ -46,3 +51,10 @@ def declare_events(conn: Connection[TupleRow], events: Iterable[str]) -> None:
         conn, {name: EVENT_DESCRIPTIONS.get(name, other.format(name=name)) for name in names}
     )
     queries.execute(conn, "store.measure_events")
+
+
+def declare_outreach(conn: Connection[TupleRow]) -> None:
+    """Make the relations known that contacts and coupons are, and measure them."""
+    names = [row["relation"] for row in queries.fetch(conn, "outreach.relations")]
+    declare_relations(conn, {name: OUTREACH_DESCRIPTIONS[name] for name in names})
+    queries.execute(conn, "outreach.measure")

@@ -12,25 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from kgfeatures.graph import campaigns, coupons
+from kgfeatures.graph import campaigns, coupons, fingerprints
 from kgfeatures.graph.campaigns import CAMPAIGN, CAMPAIGN_TIMES, COUPON
 from kgfeatures.graph.things import Things, collect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kgfeatures.graph.selection import Loaded
 
 KINDS = ("campaigns", "contacts", "coupons")
 TABLES = ("raw.campaign", "raw.contact", "raw.coupon_event")
-RELATIONS: Mapping[str, str] = {
-    campaigns.PROMOTES: "A campaign promotes a product or a category while it runs.",
-    coupons.OFFERS: "A campaign offers a coupon.",
-    coupons.VALID_FOR: "A coupon can be used for a product.",
-    "received": "A customer was treated by a campaign; one statement per contact.",
-    "was_issued": "A customer got a coupon.",
-    "redeemed": "A customer used a coupon.",
-}
 
 
 @dataclass
@@ -117,8 +107,10 @@ class Outreach:
 
 
 def numbered(rows: pa.Table, source_id: int) -> pa.Table:
-    """Return rows with the number of their source in front."""
-    return rows.add_column(0, "source_id", pa.repeat(source_id, rows.num_rows).cast(pa.int32()))
+    """Return rows with their source and their id by content in front."""
+    ids = pa.array(fingerprints.row_ids(rows))
+    source = pa.repeat(source_id, rows.num_rows).cast(pa.int32())
+    return rows.add_column(0, "row_id", ids).add_column(0, "source_id", source)
 
 
 def joined(tables: list[pa.Table]) -> pa.Table | None:

@@ -23,10 +23,12 @@ from kgfeatures.graph import (
     fingerprints,
     loading,
     ontology,
+    outreach,
     store,
     triple_files,
 )
 from kgfeatures.graph.manifest import read_manifest
+from kgfeatures.graph.outreach import Outreach
 from kgfeatures.graph.readers import file_hash
 from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected, require_rows
 from kgfeatures.graph.things import Things, collect
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 SOURCE = "ingest"
 VERSION = "2"
 CLEARED = ("rejected", "interaction", "document", "attribute", "product", "customer", "source")
-OUTPUTS = tuple(f"raw.{name}" for name in sorted(CLEARED))
+OUTPUTS = tuple(sorted([*(f"raw.{name}" for name in CLEARED), *outreach.TABLES]))
 INTERACTION_COLUMNS = (
     *("customer_id", "product_id", "event", "occurred_at", "basket_id"),
     *("quantity", "amount", "split"),
@@ -60,6 +62,7 @@ class Shop:
     products: Things = field(default_factory=Things)
     customers: Things = field(default_factory=Things)
     events: set[str] = field(default_factory=set[str])
+    outreach: Outreach = field(default_factory=Outreach)
     triples: list[pd.DataFrame] = field(default_factory=list[pd.DataFrame])
     rows: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -121,6 +124,8 @@ def _load(
     """Read, clean and write every section; return rows by table."""
     shop = Shop()
     progress.start(f"load {manifest.name}", len(manifest.sections) + 2)
+    for name in outreach.TABLES:
+        queries.execute(conn, f"outreach.clear_{name.removeprefix('raw.')}")
     for name in CLEARED:
         queries.execute(conn, f"ingest.clear_{name}")
     for source_id, section in enumerate(manifest.sections, start=1):
@@ -134,6 +139,7 @@ def _load(
         shop.count("raw.rejected", len(loaded.rejected))
         progress.advance()
     _write_things(conn, shop)
+    _write_outreach(conn, shop)
     queries.execute(conn, "ingest.count_rows")
     progress.advance()
     _write_graph(conn, shop)
@@ -199,6 +205,8 @@ def _write_rows(conn: Connection[TupleRow], source_id: int, loaded: Loaded, shop
         for things, named in ((shop.products, "product"), (shop.customers, "customer")):
             for end in ("head", "tail"):
                 things.keys.update(frame.loc[frame[f"{end}_type"] == named, end])
+    elif kind in outreach.KINDS:
+        shop.outreach.add(source_id, loaded)
     else:
         collect(shop.products if kind == "products" else shop.customers, loaded)
 
@@ -222,6 +230,13 @@ def _write_things(conn: Connection[TupleRow], shop: Shop) -> None:
     _copy(conn, shop, "raw.customer", pa.table(columns))
 
 
+def _write_outreach(conn: Connection[TupleRow], shop: Shop) -> None:
+    """Write campaigns, contacts and coupons, which speak of each other."""
+    for name, rows in shop.outreach.tables().items():
+        _copy(conn, shop, name, rows)
+    queries.execute(conn, "outreach.count_rows")
+
+
 def _write_graph(conn: Connection[TupleRow], shop: Shop) -> None:
     """Write the entities of all customers and products, the relations and the triples."""
     kinds = (("customer", shop.customers), ("product", shop.products))
@@ -232,6 +247,8 @@ def _write_graph(conn: Connection[TupleRow], shop: Shop) -> None:
             conn, pd.DataFrame({"entity_type": entity_type, "key": keys, "label": labels})
         )
         shop.triples += things.triples
+    store.upsert_entities(conn, shop.outreach.entities())
+    shop.triples += shop.outreach.triples()
     empty = pd.DataFrame({name: pd.Series(dtype=object) for name in (*store.REQUIRED, "detail")})
     frame = pd.concat([empty, *shop.triples], ignore_index=True)
     described: dict[str, str] = {}
@@ -239,6 +256,7 @@ def _write_graph(conn: Connection[TupleRow], shop: Shop) -> None:
         described[name] = f"{described[name]}, {place}" if name in described else f"From {place}"
     ontology.declare_relations(conn, described)
     ontology.declare_events(conn, sorted(shop.events))
+    ontology.declare_outreach(conn)
     shop.rows["triples"] = store.replace_triples(conn, SOURCE, frame)
     shop.rows["entities"] = len(shop.customers.keys) + len(shop.products.keys)
 

@@ -240,6 +240,12 @@ with spoken_of as (
     union
     select kg.entity_id('customer', customer_id) as entity_id
     from raw.customer
+    union
+    select kg.entity_id('campaign', campaign_id) as entity_id
+    from raw.campaign
+    union
+    select kg.entity_id('coupon', coupon_id) as entity_id
+    from (select distinct coupon_id from raw.coupon_event) as held
 ),
 
 orphan as (
@@ -283,6 +289,9 @@ with used as (
     union
     select kg.relation_id(raw.relation_of(event)) as relation_id
     from (select distinct event from raw.interaction) as happened
+    union
+    select kg.relation_id(relation) as relation_id
+    from (select distinct relation from kg.outreach) as reached
 ),
 
 orphan as (
