@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from kgfeatures.types import FloatArray, IntArray
 
-# Dense blocks hold at most this many scores: 32 MB of float64.
-SCORES_PER_BLOCK = 4_000_000
+# Dense blocks hold at most this many scores: 8 MB of float64, which a processor's cache may hold.
+SCORES_PER_BLOCK = 1_000_000
+
+Score = TypeVar("Score", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Purchases:
                 raise DataError(
                     f"{name} rows lie in [{rows.min()}, {rows.max()}]; allowed is [0, {limit})"
                 )
-        if len(np.unique(self.customer * self.n_products + self.product)) < n:
+        pair = self.customer * self.n_products + self.product
+        if not (np.diff(pair) > 0).all() and len(np.unique(pair)) < n:
             raise DataError("a (customer, product) pair stands twice; keep its latest day only")
 
     def matrix(self, weight: NDArray[np.float64] | None = None) -> csr_matrix:
@@ -93,14 +96,13 @@ class Lines:
     def purchases(self, before: float = np.inf) -> Purchases:
         """Return who had bought what before a day, and when last."""
         known = self.day < before
-        customer, product, day = self.customer[known], self.product[known], self.day[known]
-        order = np.lexsort((day, product, customer))
-        customer, product, day = customer[order], product[order], day[order]
-        last = np.ones(len(order), dtype=bool)
-        last[:-1] = (customer[1:] != customer[:-1]) | (product[1:] != product[:-1])
-        return Purchases(
-            customer[last], product[last], day[last], self.n_customers, self.n_products
+        width = max(self.n_products, 1)
+        pairs, place = np.unique(
+            self.customer[known] * width + self.product[known], return_inverse=True
         )
+        last = np.full(len(pairs), -np.inf)
+        np.maximum.at(last, place, self.day[known])
+        return Purchases(pairs // width, pairs % width, last, self.n_customers, self.n_products)
 
 
 def decay(age_days: NDArray[np.float64], half_life_days: float | None) -> NDArray[np.float64]:
@@ -110,7 +112,7 @@ def decay(age_days: NDArray[np.float64], half_life_days: float | None) -> NDArra
     return np.exp2(-age_days / half_life_days)
 
 
-def top_k(scores: NDArray[np.floating], k: int) -> tuple[IntArray, NDArray[np.floating]]:
+def top_k(scores: NDArray[Score], k: int) -> tuple[IntArray, NDArray[Score]]:
     """Return columns and scores of the k highest of each row, best first, ties by column number.
 
     Parameters
@@ -131,7 +133,7 @@ def top_k(scores: NDArray[np.floating], k: int) -> tuple[IntArray, NDArray[np.fl
     above = kept[crowded] & ~tied
     room = k - above.sum(axis=1, keepdims=True)
     kept[crowded] = above | (tied & (tied.cumsum(axis=1, dtype=np.int32) <= room))
-    columns = np.nonzero(kept)[1].reshape(n, k)
+    columns = (np.flatnonzero(kept) % m).reshape(n, k)  # far quicker than nonzero(kept)[1]
     values = np.take_along_axis(scores, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
@@ -152,7 +154,7 @@ class Recommender(ABC):
         return self
 
     @abstractmethod
-    def score(self, customers: IntArray) -> NDArray[np.float64]:
+    def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return how much each customer is expected to want each product, (n, n_products).
 
         Parameters
@@ -164,10 +166,17 @@ class Recommender(ABC):
         scores : unbounded, higher is better; -inf where nothing can be said.
         """
 
-    def scale(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scale(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return `scores` ≥ 0 in [0, 1]: each row divided by its highest; rows of zeros stay."""
         highest = scores.max(axis=1, keepdims=True, initial=0.0)
         return scores / np.where(highest > 0, highest, 1.0)
+
+    def scaled(self, customers: IntArray) -> NDArray[np.floating]:
+        """Return the scores in [0, 1] that a blend adds up; see `score`.
+
+        Where they are the same for everybody, one row (1, n_products) may stand for all.
+        """
+        return self.scale(self.score(customers))
 
     def blocks(self, customers: IntArray) -> Iterator[slice]:
         """Yield slices of `customers` whose scores fit into memory."""

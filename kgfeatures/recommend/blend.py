@@ -50,9 +50,13 @@ class Blend(Recommender):
         """Return the weighted sum of the scaled scores, in [0, 1]."""
         self.check_fitted()
         total = np.zeros((len(customers), self.purchases_.n_products))
+        if len(customers) == 0:
+            return total
         for name, part in self.parts.items():
             if self.weights_[name] > 0:
-                total += self.weights_[name] * part.scale(part.score(customers))
+                scores = part.scaled(customers)
+                np.multiply(scores, self.weights_[name], out=scores)
+                total += scores
         return total
 
 

@@ -47,18 +47,34 @@ class GraphDistance(Recommender):
         wanted = ((purchases.n_customers, dim), (purchases.n_products, dim))
         if shapes != wanted:
             raise DataError(f"graph vectors have shapes {shapes}; pass {wanted}")
+        # Distances stay when everything moves; near the origin single precision loses least.
+        products = self.products.astype(np.float64)
+        there = np.isfinite(products).all(axis=1)
+        self.middle_ = products[there].mean(axis=0) if there.any() else np.zeros(dim)
+        moved = products - self.middle_
+        moved[~there] = 0
+        columns = [moved, np.ones(len(moved)), (moved**2).sum(axis=1)]
+        self.right_ = np.ascontiguousarray(np.column_stack(columns).T, dtype=np.float32)
+        self.missing_ = np.flatnonzero(~there)
         return super().fit(purchases)
 
-    def score(self, customers: IntArray) -> NDArray[np.float64]:
+    def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return minus the distance, ≤ 0; -inf where a vector is missing."""
         self.check_fitted()
-        aim = (self.customers[customers] + self.bought).astype(np.float64)
-        products = self.products.astype(np.float64)
-        squared = (aim**2).sum(axis=1)[:, None] + (products**2).sum(axis=1) - 2 * aim @ products.T
-        scores = -np.sqrt(np.maximum(squared, 0))
-        return np.where(np.isnan(scores), -np.inf, scores)
+        aim = self.customers[customers].astype(np.float64) + self.bought - self.middle_
+        silent = ~np.isfinite(aim).all(axis=1)
+        aim[silent] = 0
+        # ‖a − p‖² = (−2a, ‖a‖², 1) · (p, 1, ‖p‖²): one product of matrices.
+        left = np.column_stack([-2 * aim, (aim**2).sum(axis=1), np.ones(len(aim))])
+        scores = left.astype(np.float32) @ self.right_
+        np.maximum(scores, 0, out=scores)
+        np.sqrt(scores, out=scores)
+        np.negative(scores, out=scores)
+        scores[:, self.missing_] = -np.inf
+        scores[silent] = -np.inf
+        return scores
 
-    def scale(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scale(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return exp(score − the row's highest), in [0, 1]; rows of -inf become 0."""
         highest = scores.max(axis=1, keepdims=True, initial=-np.inf)
-        return np.exp(scores - np.where(np.isneginf(highest), 0.0, highest))
+        return np.exp(scores - np.where(np.isneginf(highest), 0, highest).astype(scores.dtype))

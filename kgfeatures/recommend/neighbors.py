@@ -21,6 +21,8 @@ from kgfeatures.errors import DataError
 from kgfeatures.recommend.base import SCORES_PER_BLOCK, Purchases, Recommender, decay, top_k
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from kgfeatures.types import IntArray
@@ -78,28 +80,133 @@ class Neighbors(Recommender):
 
     def fit(self, purchases: Purchases) -> Self:
         """Make the table of neighbours and remember each customer's weighted history."""
-        chosen = self.settings
-        age = purchases.day.max(initial=-np.inf) - purchases.day
-        plain = purchases.matrix()
-        by_customer = _inverse_power(np.diff(plain.indptr), chosen.customer_exponent)
-        degree = np.bincount(purchases.product, minlength=purchases.n_products)
-        trend = purchases.matrix(decay(age, chosen.trend_half_life_days))
-        right = diags_array(by_customer) @ trend
-        right = right @ diags_array(_inverse_power(degree, chosen.neighbor_exponent))
-        left = diags_array(_inverse_power(degree, chosen.product_exponent)) @ plain.T
-        self.neighbors_ = _strongest(csr_matrix(left), csr_matrix(right), plain, chosen)
-        self.history_ = _history(purchases, chosen.memory_half_life_days)
+        return self.adopt(purchases, neighbor_tables(purchases, [self.settings])[0])
+
+    def adopt(self, purchases: Purchases, table: csr_matrix) -> Self:
+        """Take a table of neighbours that `neighbor_tables` made of these purchases."""
+        self.neighbors_ = table
+        self.history_ = _history(purchases, self.settings.memory_half_life_days)
         return super().fit(purchases)
 
-    def score(self, customers: IntArray) -> NDArray[np.float64]:
+    def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return the summed weights of the neighbours of each customer's products, ≥ 0."""
         self.check_fitted()
         return (self.history_[customers] @ self.neighbors_).toarray()
 
+    def scaled(self, customers: IntArray) -> NDArray[np.floating]:
+        """Return the scores divided by each row's highest; see `Recommender.scaled`."""
+        self.check_fitted()
+        scores = csr_matrix(self.history_[customers] @ self.neighbors_)
+        highest = scores.max(axis=1).toarray().ravel()
+        scores.data /= np.repeat(highest, np.diff(scores.indptr))
+        return scores.toarray()
 
-def _inverse_power(degree: NDArray[np.integer], exponent: float) -> NDArray[np.float64]:
+
+def neighbor_tables(
+    purchases: Purchases,
+    many: Sequence[NeighborSettings],
+    products: IntArray | None = None,
+) -> list[csr_matrix]:
+    """Return the table of neighbours by each of several settings; what they share is done once.
+
+    Memory: some dense blocks of `SCORES_PER_BLOCK`, and the tables.
+
+    Parameters
+    ----------
+    many : settings, one table each.
+    products : rows to fill; None fills all.
+
+    Returns
+    -------
+    tables : csr_matrix (n_products, n_products) of float32, without diagonal; row i holds the
+        highest weights of product i, best first.
+    """
+    n = purchases.n_products
+    rows = np.arange(n) if products is None else products
+    together = _Together(purchases)
+    found = [_Rows([], [], np.zeros(n, dtype=np.int64)) for _ in many]
+    step = max(1, SCORES_PER_BLOCK // max(1, n))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        together.look_at(block)
+        for settings, table in zip(many, found, strict=True):
+            table.add(block, *top_k(together.weights(settings), settings.top or n))
+    return [table.matrix() for table in found]
+
+
+class _Together:
+    """How often some products were bought together with all others, by any settings.
+
+    Sums over customers depend on few of the settings; they are kept for a block of products.
+    """
+
+    def __init__(self, purchases: Purchases) -> None:
+        self._purchases = purchases
+        self._age = purchases.day.max(initial=-np.inf) - purchases.day
+        self._degree = np.bincount(purchases.product, minlength=purchases.n_products)
+        self._plain = purchases.matrix()
+        self._buyers = csr_matrix(self._plain.T)
+        # What was never bought together loses anyway, and ties cost time.
+        self._last = -np.arange(1, purchases.n_products + 1, dtype=np.float32)
+        self._right: dict[tuple[float, float | None], csr_matrix] = {}
+        self._block: IntArray = np.zeros(0, dtype=np.int64)
+        self._sums: dict[tuple[float, float | None], NDArray[np.float32]] = {}
+
+    def look_at(self, block: IntArray) -> None:
+        """Forget the sums of other products."""
+        self._block = block
+        self._sums = {}
+
+    def weights(self, settings: NeighborSettings) -> NDArray[np.float32]:
+        """Return S of the block's products; what is not above 0 is no neighbour."""
+        sums = self._sum(settings.customer_exponent, settings.trend_half_life_days)
+        weights = sums * _inverse_power(self._degree, settings.neighbor_exponent)
+        weights *= _inverse_power(self._degree[self._block], settings.product_exponent)[:, None]
+        if settings.shrinkage > 0:
+            both = self._sum(0.0, None)
+            weights *= both / (both + np.float32(settings.shrinkage))
+        weights[np.arange(len(weights)), self._block] = 0
+        np.copyto(weights, self._last, where=weights <= 0)
+        return weights
+
+    def _sum(self, exponent: float, half_life_days: float | None) -> NDArray[np.float32]:
+        """Return Σ_u x_ui x_uj · 2^(−age_uj / half-life) / d_u^exponent, (block, n_products)."""
+        key = (exponent, half_life_days)
+        if key not in self._right:
+            by_customer = _inverse_power(np.diff(self._plain.indptr), exponent)
+            trend = self._purchases.matrix(decay(self._age, half_life_days))
+            self._right[key] = csr_matrix(diags_array(by_customer) @ trend)
+        if key not in self._sums:
+            sums = csr_matrix(self._buyers[self._block] @ self._right[key])
+            self._sums[key] = sums.astype(np.float32).toarray()
+        return self._sums[key]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A table of neighbours as it grows, rows in ascending order."""
+
+    columns: list[IntArray]
+    weights: list[NDArray[np.float32]]
+    counts: IntArray
+
+    def add(self, rows: IntArray, columns: IntArray, weights: NDArray[np.float32]) -> None:
+        kept = weights > 0
+        self.columns.append(columns[kept])
+        self.weights.append(weights[kept])
+        self.counts[rows] = kept.sum(axis=1)
+
+    def matrix(self) -> csr_matrix:
+        n = len(self.counts)
+        empty = np.zeros(0, dtype=np.float32)
+        columns = np.concatenate([*self.columns, np.zeros(0, dtype=np.int64)])
+        starts = np.concatenate([[0], self.counts.cumsum()])
+        return csr_matrix((np.concatenate([*self.weights, empty]), columns, starts), shape=(n, n))
+
+
+def _inverse_power(degree: NDArray[np.integer], exponent: float) -> NDArray[np.float32]:
     # Nobody asks for the weight of a row without entries.
-    return np.maximum(degree, 1).astype(np.float64) ** -exponent
+    return (np.maximum(degree, 1).astype(np.float64) ** -exponent).astype(np.float32)
 
 
 def _history(purchases: Purchases, half_life_days: float | None) -> csr_matrix:
@@ -107,30 +214,3 @@ def _history(purchases: Purchases, half_life_days: float | None) -> csr_matrix:
     last = np.full(purchases.n_customers, -np.inf)
     np.maximum.at(last, purchases.customer, purchases.day)
     return purchases.matrix(decay(last[purchases.customer] - purchases.day, half_life_days))
-
-
-def _strongest(
-    left: csr_matrix, right: csr_matrix, plain: csr_matrix, settings: NeighborSettings
-) -> csr_matrix:
-    """Return left @ right, shrunk, without its diagonal, the highest of each row, as float32."""
-    n: int = left.shape[0]  # pyright: ignore[reportOptionalSubscript]  scipy's stub
-    step = max(1, SCORES_PER_BLOCK // max(1, n))
-    buyers = csr_matrix(plain.T)
-    columns: list[IntArray] = []
-    weights: list[NDArray[np.float32]] = []
-    counts: list[IntArray] = []
-    for start in range(0, n, step):
-        block = (left[start : start + step] @ right).toarray()
-        if settings.shrinkage > 0:
-            both = (buyers[start : start + step] @ plain).toarray()
-            block *= both / (both + settings.shrinkage)
-        rows = np.arange(len(block))
-        block[rows, start + rows] = 0
-        best, values = top_k(block.astype(np.float32), settings.top or n)
-        kept = values > 0
-        counts.append(kept.sum(axis=1))
-        columns.append(best[kept])
-        weights.append(values[kept])
-    starts = np.concatenate([[0], *counts]).cumsum()
-    data = (np.concatenate([*weights, []]), np.concatenate([*columns, []]).astype(np.int64), starts)
-    return csr_matrix((data[0].astype(np.float32), *data[1:]), shape=(n, n))

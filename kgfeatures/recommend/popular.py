@@ -40,3 +40,7 @@ class Popular(Recommender):
         """Return the same row for each customer."""
         self.check_fitted()
         return np.tile(self.weight_.astype(np.float64), (len(customers), 1))
+
+    def scaled(self, customers: IntArray) -> NDArray[np.floating]:
+        """Return the one row, scaled, (1, n_products)."""
+        return self.scale(self.score(customers[:1]))

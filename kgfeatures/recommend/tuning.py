@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from kgfeatures.recommend.base import top_k
 from kgfeatures.recommend.evaluation import ndcg_at_k
-from kgfeatures.recommend.neighbors import Neighbors, NeighborSettings
+from kgfeatures.recommend.neighbors import Neighbors, NeighborSettings, neighbor_tables
 from kgfeatures.recommend.popular import Popular
 
 if TYPE_CHECKING:
@@ -113,28 +113,30 @@ def choose(lines: Lines, popular_half_life_days: float | None = None) -> Choice:
     rows = np.unique(np.linspace(0, n - 1, min(n, CUSTOMERS)).astype(np.int64))
     asked = Question(whole.known, whole.asked[rows], csr_matrix(whole.wanted[rows]))
     best = Choice(CANDIDATES[0], POPULAR_WEIGHTS[0], -1.0, len(rows))
-    for candidate in CANDIDATES:
-        for weight, ndcg in measure(asked, candidate, popular_half_life_days).items():
+    # Only what these customers bought has to have neighbours.
+    products = np.unique(asked.known.matrix()[asked.asked].indices).astype(np.int64)
+    tables = neighbor_tables(asked.known, CANDIDATES, products)
+    popular = Popular(popular_half_life_days).fit(asked.known)
+    for candidate, table in zip(CANDIDATES, tables, strict=True):
+        neighbors = Neighbors(candidate).adopt(asked.known, table)
+        for weight, ndcg in measure(asked, neighbors, popular).items():
             if best.ndcg is None or ndcg > best.ndcg:
                 best = Choice(candidate, weight, ndcg, len(rows))
     return best
 
 
-def measure(
-    asked: Question, settings: NeighborSettings, popular_half_life_days: float | None
-) -> dict[float, float]:
+def measure(asked: Question, neighbors: Neighbors, popular: Popular) -> dict[float, float]:
     """Return ndcg@20 of neighbours blended with popularity, by the weight of the latter."""
-    neighbors = Neighbors(settings).fit(asked.known)
-    popular = Popular(popular_half_life_days).fit(asked.known)
     bought = asked.known.matrix()
+    liked = popular.scaled(asked.asked).astype(np.float32)
     found: dict[float, list[float]] = {weight: [] for weight in POPULAR_WEIGHTS}
     for rows in neighbors.blocks(asked.asked):
         customers = asked.asked[rows]
-        together = neighbors.scale(neighbors.score(customers))
-        liked = popular.scale(popular.score(customers[:1]))
+        together = neighbors.scaled(customers).astype(np.float32)
+        masked = bought[customers].nonzero()
         for weight, values in found.items():
-            scores = ((1 - weight) * together + weight * liked).astype(np.float32)
-            scores[bought[customers].nonzero()] = -1
+            scores = (1 - weight) * together + weight * liked
+            scores[masked] = -1
             lists = top_k(scores, K)[0]
             values.extend(ndcg_at_k(lists, csr_matrix(asked.wanted[rows])))
     return {weight: float(np.mean(values)) for weight, values in found.items()}

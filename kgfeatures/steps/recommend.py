@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kgfeatures.db import queries, transport
 from kgfeatures.db.migrations import repeat
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 RECOMMEND = Step(
     name="recommend",
-    version="2",
+    version="3",
     inputs=(
         "raw.interaction",
         "raw.product",
@@ -192,9 +192,10 @@ def _read(conn: Connection[TupleRow]) -> _Shop:
     return _Shop(customers, products, lines, known_at)
 
 
-def _positions(keys: pa.Array | pa.ChunkedArray, known: pa.StringArray) -> IntArray:
+def _positions(keys: pa.ChunkedArray, known: pa.StringArray) -> IntArray:
     """Return the row of each key in `known`, (n,)."""
-    return pd.Index(known.to_pandas()).get_indexer(keys.to_pandas()).astype(np.int64)
+    rows = pc.call_function("index_in", [keys], pc.SetLookupOptions(known))
+    return rows.to_numpy().astype(np.int64)
 
 
 def _graph(conn: Connection[TupleRow], shop: _Shop) -> GraphDistance:
@@ -220,9 +221,8 @@ def _aligned(
     found, vectors = transport.read_vectors(
         conn, "recommend.graph_vectors", entity_type=entity_type
     )
-    places = _positions(pa.array(found, pa.string()), keys)
     if len(found):
-        aligned[places] = vectors
+        aligned[_positions(pa.chunked_array([pa.array(found, pa.string())]), keys)] = vectors
     return aligned
 
 

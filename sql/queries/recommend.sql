@@ -1,14 +1,13 @@
 -- What the recommend step reads and writes.
 
 -- name: purchases
--- Every purchase, in days since 1970 (UTC). One row per order line.
+-- Every purchase, in days since 1970 (UTC). One row per order line, in no order.
 select
     customer_id,
     product_id,
     extract(epoch from occurred_at)::float8 / 86400 as day
 from raw.interaction
-where event = 'purchase'
-order by customer_id collate "C", product_id collate "C", occurred_at;
+where event = 'purchase';
 
 -- name: customers
 -- Every customer that the shop or an interaction names. One row each.

@@ -69,7 +69,8 @@ def test_where_everybody_buys_the_same_popularity_is_chosen():
 
 def test_the_measure_is_that_of_the_blend():
     asked = question(shop("tastes"), 150)
-    found = measure(asked, NeighborSettings(), 30.0)
+    neighbors = Neighbors(NeighborSettings()).fit(asked.known)
+    found = measure(asked, neighbors, Popular(30.0).fit(asked.known))
     for weight, ndcg in found.items():
         parts = {"a": Neighbors(), "b": Popular(30.0)}
         model = Blend(parts, {"a": 1 - weight, "b": weight}).fit(asked.known)
