@@ -74,9 +74,9 @@ def templates() -> dict[str, LiteralString]:
     return found
 
 
-def text_of(conn: Connection[TupleRow], statement: Statement) -> str:
+def text_of(statement: Statement) -> str:
     """Return a statement as text that runs by itself."""
-    return statement.as_string(conn)
+    return statement.as_string(None)
 
 
 def run(conn: Connection[TupleRow], what: str, statement: Statement) -> int:

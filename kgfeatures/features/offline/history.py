@@ -1,0 +1,281 @@
+"""The join itself: which row of each history every label found, and the features of those rows.
+
+Features of a row that many labels found are fetched once; the labels hold their numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import types
+
+from kgfeatures.db.composing import name
+from kgfeatures.db.temporary import upload
+from kgfeatures.db.transport import read_statement
+from kgfeatures.db.visit import may_make_temporary_tables
+from kgfeatures.features.offline import matching, statements
+from kgfeatures.features.offline.labels import UTC
+from kgfeatures.features.offline.plans import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from kgfeatures.features.offline.labels import Labels
+    from kgfeatures.features.offline.plans import Plan, Way
+    from kgfeatures.features.offline.tables import FeatureTable
+    from kgfeatures.types import IntArray
+
+    RowNumbers = NDArray[np.int32]
+
+# Lists of one column hold at most 2**31 numbers together; rows beyond it start a new chunk.
+CHUNK_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the labels found in one feature table.
+
+    Parameters
+    ----------
+    rows : (n,) int32 row numbers into `features`; -1 where a label found nothing.
+    features : each row that was found, once; rows that nobody found may be among them.
+    """
+
+    plan: Plan
+    rows: RowNumbers
+    features: pa.Table
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Labels with what they found, not expanded yet."""
+
+    labels: pa.Table
+    found: Sequence[Found]
+
+    def arrow(self, *, dictionary: bool = False) -> pa.Table:
+        """Return one row per label, in their order: its columns, then the features.
+
+        Parameters
+        ----------
+        dictionary : lists (vectors) stay dictionaries, each distinct one stored once.
+        """
+        made = self.labels
+        for one in self.found:
+            made = _beside(made, one, dictionary=dictionary)
+        return made
+
+    def frame(self) -> pd.DataFrame:
+        """Return the same as a frame; rows with equal vectors share one array."""
+        import pandas as pd
+
+        made = self.labels.to_pandas()
+        parts: list[Any] = [made.reset_index(drop=True)]
+        for one in self.found:
+            lists = [field.name for field in one.features.schema if types.is_list(field.type)]
+            plain = one.features.drop_columns(lists)
+            taken = _taken(plain, one.rows, dictionary=False).to_pandas()
+            for place, column in enumerate(one.features.column_names):
+                if column in lists:
+                    taken.insert(place, column, _shared(one.features.column(column), one.rows))
+            parts.append(taken)
+        return pd.concat(parts, axis=1)
+
+    def batches(self, rows: int) -> Iterator[pa.Table]:
+        """Yield the same `rows` rows at a time, so that vectors are never expanded all at once."""
+        for first in range(0, self.labels.num_rows, rows):
+            part = [
+                Found(one.plan, one.rows[first : first + rows], one.features) for one in self.found
+            ]
+            yield Joined(self.labels.slice(first, rows), part).arrow()
+
+
+def _beside(made: pa.Table, one: Found, *, dictionary: bool) -> pa.Table:
+    taken = _taken(one.features, one.rows, dictionary=dictionary)
+    for field, column in zip(taken.schema, taken.columns, strict=True):
+        made = made.append_column(field, column)
+    return made
+
+
+def _taken(features: pa.Table, rows: RowNumbers, *, dictionary: bool) -> pa.Table:
+    """Return the features of each label."""
+    wanted = pa.array(rows, mask=rows < 0)
+    columns: dict[str, Any] = {}
+    for column in features.column_names:
+        given = features.column(column)
+        if dictionary and types.is_list(given.type):
+            columns[column] = pa.DictionaryArray.from_arrays(wanted, given.combine_chunks())
+        elif types.is_list(given.type) and len(rows) > CHUNK_ROWS:
+            parts = range(0, len(rows), CHUNK_ROWS)
+            columns[column] = pa.chunked_array(
+                [_chunk(given.take(wanted.slice(first, CHUNK_ROWS))) for first in parts]
+            )
+        else:
+            columns[column] = _chunk(given.take(wanted))
+    return pa.table(columns) if columns else features
+
+
+def _chunk(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def _shared(column: pa.ChunkedArray, rows: RowNumbers) -> Any:
+    """Return one array per label, the same one for labels that found the same row."""
+    distinct = column.to_pandas().to_numpy(dtype=object)
+    made = np.full(len(rows), None, dtype=object)
+    found = rows >= 0
+    made[found] = distinct[rows[found]]
+    return made
+
+
+class History:
+    """The joins of one transaction; uploads labels where a plan needs them on the server.
+
+    Parameters
+    ----------
+    conn : in a transaction.
+    labels : what is joined to.
+    way : forces a plan; None chooses.
+    """
+
+    def __init__(self, conn: Connection[TupleRow], labels: Labels, way: Way | None = None) -> None:
+        self._conn = conn
+        self._labels = labels
+        self._way: Way | None = way
+        self._uploaded: dict[tuple[str, ...], str] = {}
+        self._writes = may_make_temporary_tables(conn)
+        self._span = int(labels.times.min()), int(labels.times.max())
+
+    def join(self, tables: Sequence[FeatureTable]) -> Joined:
+        """Return the labels joined with all these tables, whose types are known."""
+        return Joined(self._labels.rows, [self.find(table) for table in tables])
+
+    def find(self, table: FeatureTable) -> Found:
+        """Return what the labels find in one table.
+
+        Raises
+        ------
+        DataError : a label's key has a type that the source's key has not.
+        DatabaseError : PostgreSQL refused.
+        """
+        keys = self._labels.keys(table)
+        plan = self.plan(table, keys)
+        if plan.way == "client":
+            return self._search(plan, table, keys)
+        usable = np.ones(len(self._labels), dtype=bool)
+        for key in keys:
+            usable &= key.is_valid().to_numpy(zero_copy_only=False)
+        labels = name("pg_temp", self._upload(table, keys, usable))
+        if plan.way == "lateral":
+            query = statements.latest(table, labels)
+        else:
+            query = statements.merged(table, labels, *self._span)
+        rows = read_statement(self._conn, f"feature view {table.view!r}", query)
+        label = rows.column("label_row").to_numpy()
+        return self._fetch(
+            plan, table, keys, label, _times(rows, "event_at"), _times(rows, "created_at")
+        )
+
+    def plan(self, table: FeatureTable, keys: Sequence[pa.Array]) -> Plan:
+        """Return how a table will be joined."""
+        ways: list[Way] = ["lateral", "merge", "client"] if self._writes else ["client"]
+        if self._way is not None and self._way in ways:
+            ways = [self._way]
+        middle = len(self._labels) // 2
+        example = [key[middle].as_py() for key in keys], int(self._labels.times[middle])
+        return choose(self._conn, table, len(self._labels), example, self._span, ways=ways)
+
+    def _upload(self, table: FeatureTable, keys: Sequence[pa.Array], usable: Any) -> str:
+        """Return the temporary table of labels with these keys, sorted as an index on them is."""
+        columns = {
+            statements.key_column(key): given for key, given in zip(table.keys, keys, strict=True)
+        }
+        known = tuple(f"{column} {given.type}" for column, given in columns.items())
+        if known not in self._uploaded:
+            rows = pa.table(
+                {
+                    statements.ROW: pa.array(np.arange(len(self._labels), dtype=np.int32)),
+                    statements.AT: self._labels.moments,
+                    **columns,
+                }
+            )
+            rows = rows.filter(pa.array(usable))
+            order = [(column, "ascending") for column in [*columns, statements.AT]]
+            called = f"kgfeatures_label_{len(self._uploaded)}"
+            upload(self._conn, called, rows.sort_by(order))
+            self._uploaded[known] = called
+        return self._uploaded[known]
+
+    def _search(self, plan: Plan, table: FeatureTable, keys: Sequence[pa.Array]) -> Found:
+        """Find the rows here, in numpy."""
+        inline = not (plan.is_wide and self._writes)
+        query = statements.history(table, *self._span, features=inline)
+        rows = read_statement(self._conn, f"feature view {table.view!r}", query)
+        columns = [_chunk(rows.column(statements.fetched_key(key))) for key in table.keys]
+        ours, theirs = matching.codes([len(self._labels), rows.num_rows], [keys, columns])
+        event = _times(rows, statements.EVENT)
+        created = _times(rows, statements.CREATED) if table.created is not None else None
+        found = matching.as_of(
+            ours,
+            self._labels.times,
+            theirs,
+            event,
+            created,
+            ttl=table.microseconds,
+            known_only=table.known_only,
+        )
+        if inline:
+            return Found(plan, found.astype(np.int32), rows.select(table.outputs))
+        label = np.flatnonzero(found >= 0)
+        chosen = found[label]
+        known = created[chosen] if created is not None else np.zeros_like(chosen)
+        return self._fetch(plan, table, keys, label, event[chosen], known)
+
+    def _fetch(
+        self,
+        plan: Plan,
+        table: FeatureTable,
+        keys: Sequence[pa.Array],
+        label: IntArray,
+        event: IntArray,
+        created: IntArray,
+    ) -> Found:
+        """Fetch the features of the rows that labels found, each row once."""
+        [codes] = matching.codes([len(self._labels)], [keys])
+        version, firsts = matching.distinct(created, event, codes[label])
+        rows = pa.table(
+            {
+                statements.WANTED: pa.array(np.arange(len(firsts), dtype=np.int32)),
+                "event_at": pa.array(event[firsts]).view(UTC),
+                "created_at": pa.array(created[firsts]).view(UTC),
+                **{
+                    statements.key_column(key): given.take(pa.array(label[firsts]))
+                    for key, given in zip(table.keys, keys, strict=True)
+                },
+            }
+        )
+        called = f"kgfeatures_wanted_{table.view}"[:63]
+        upload(self._conn, called, rows)
+        query = statements.wanted(table, name("pg_temp", called))
+        features = read_statement(self._conn, f"feature view {table.view!r}", query)
+        # The rows come in any order, and more than once where they are equal in key and times.
+        place = np.full(len(firsts), matching.NOTHING, dtype=np.int64)
+        place[features.column(statements.WANTED).to_numpy()] = np.arange(features.num_rows)
+        found = np.full(len(self._labels), matching.NOTHING, dtype=np.int32)
+        found[label] = place[version]
+        return Found(plan, found, features.select(table.outputs))
+
+
+def _times(rows: pa.Table, column: str) -> IntArray:
+    """Return times in microseconds, EARLIEST for null."""
+    given = _chunk(rows.column(column)).view(pa.int64())
+    return given.fill_null(matching.EARLIEST).to_numpy(zero_copy_only=False)
