@@ -1,4 +1,8 @@
-"""What every text encoder shares: equal texts once, batches of similar length, unit vectors."""
+"""What every text encoder shares: equal texts once, unit vectors, no text minds its company.
+
+A text has the same vector, bit for bit, alone, in any batch and in any order: vectors of texts
+that did not change can be kept, and equal those of a computation from scratch.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ import numpy as np
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from kgfeatures.types import FloatArray
+    from kgfeatures.types import FloatArray, IntArray
 
 
 class TextEncoder(ABC):
@@ -28,15 +32,24 @@ class TextEncoder(ABC):
 
     @abstractmethod
     def encode_batch(self, texts: Sequence[str]) -> FloatArray:
-        """Return (n, dim) vectors of distinct texts of similar length; need not be normalised."""
+        """Return (n, dim) vectors of distinct texts; need not be normalised.
+
+        What a text's vector is may not depend on the other texts, not even in its last bit.
+        """
+
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield, until all are done, the places of some texts and their vectors."""
+        for start in range(0, len(texts), self.batch_size):
+            batch = texts[start : start + self.batch_size]
+            yield np.arange(start, start + len(batch)), self.encode_batch(batch)
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
     ) -> FloatArray:
         """Return one unit vector per text, (n, dim), in the order of the texts.
 
-        Equal texts are encoded once; batches hold texts of similar length, so that little of a
-        batch is padding. A text in which the encoder finds nothing gets a row of zeros.
+        Equal texts are encoded once, the short ones first. A text in which the encoder finds
+        nothing gets a row of zeros.
 
         Parameters
         ----------
@@ -57,11 +70,10 @@ class TextEncoder(ABC):
         vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
         of_text = np.fromiter((place[text] for text in texts), dtype=np.int64, count=len(texts))
         copies = np.bincount(of_text, minlength=len(distinct))
-        for start in range(0, len(distinct), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            vectors[batch] = unit_rows(self.encode_batch(distinct[batch]))
+        for places, made in self.batches(distinct):
+            vectors[places] = unit_rows(made)
             if on_batch:
-                on_batch(int(copies[batch].sum()))
+                on_batch(int(copies[places].sum()))
         return vectors[of_text]
 
 

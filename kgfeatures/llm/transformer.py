@@ -1,5 +1,9 @@
 """Encoders that run a transformer: mean of the last layer over a text's tokens, normalised.
 
+How a processor rounds a product of matrices depends on their shapes. So texts of equally many
+tokens go through the model together, always as many as make up the same shape: a short batch is
+filled up with copies. No padding, no mask, and no text's vector depends on the others'.
+
 Reimers, Gurevych 2019, "Sentence-BERT". The built-in MiniLM comes from a package that re-packs
 sentence-transformers/all-MiniLM-L6-v2 unofficially: what it holds is checked at every load.
 """
@@ -21,7 +25,7 @@ from kgfeatures.errors import DataError, MissingExtraError
 from kgfeatures.llm.base import TextEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from kgfeatures.types import FloatArray, IntArray
 
@@ -33,6 +37,9 @@ MINILM_SHA256 = {
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
 MAX_TOKENS = 256
+# Of one batch. More is no faster; less is what one changed text costs.
+BATCH_TOKENS = 512
+TOKENIZED_AT_ONCE = 1000
 UNKNOWN_SHARE_WARNED = 0.2
 
 
@@ -171,18 +178,44 @@ class TransformerEncoder(TextEncoder):
         return vectors
 
     def encode_batch(self, texts: Sequence[str]) -> FloatArray:
-        """Return (n, dim) means of the last hidden states over the tokens that are no padding."""
+        """Return (n, dim) means of the last hidden states over each text's tokens."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for places, made in self.batches(texts):
+            vectors[places] = made
+        return vectors
+
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield the places and vectors of texts of equally many tokens, those of few first."""
+        tokens = self._tokenize(texts)
+        lengths = np.array([len(ids) for ids in tokens["input_ids"]], dtype=np.int64)
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            size = max(1, BATCH_TOKENS // int(length))
+            for start in range(0, len(places), size):
+                batch = places[start : start + size]
+                filled = np.resize(batch, size)
+                shaped = {name: [rows[at] for at in filled] for name, rows in tokens.items()}
+                yield batch, self._means(shaped)[: len(batch)]
+
+    def _tokenize(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
+        """Return what the model takes, by name: one list of numbers per text."""
+        limit = min(MAX_TOKENS, int(self._tokenizer.model_max_length))
+        tokens: dict[str, list[list[int]]] = {"input_ids": []}
+        for start in range(0, len(texts), TOKENIZED_AT_ONCE):
+            some = list(texts[start : start + TOKENIZED_AT_ONCE])
+            found = self._tokenizer(some, truncation=True, max_length=limit)
+            for name, rows in found.items():
+                tokens.setdefault(name, []).extend(rows)
+            self._count_unknown(np.concatenate([np.array(ids) for ids in found["input_ids"]]))
+        return tokens
+
+    def _means(self, tokens: Mapping[str, list[list[int]]]) -> FloatArray:
+        """Return the means of the last hidden states over all tokens of texts of one length."""
         import torch
 
-        limit = min(MAX_TOKENS, int(self._tokenizer.model_max_length))
-        tokens = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt"
-        )
-        self._count_unknown(tokens["input_ids"].numpy())
         with torch.inference_mode(), _threads(self.threads):
-            states = self._model(**tokens).last_hidden_state
-            weight = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-            mean = (states * weight).sum(1) / weight.sum(1)
+            states = self._model(**{name: torch.tensor(rows) for name, rows in tokens.items()})
+            mean = states.last_hidden_state.mean(1)
         return np.asarray(mean.numpy(), dtype=np.float32)
 
     def _count_unknown(self, ids: IntArray) -> None:

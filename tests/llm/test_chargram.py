@@ -51,10 +51,16 @@ def test_case_width_and_spaces_do_not_matter() -> None:
     assert one.tolist() == two.tolist()
 
 
-def test_a_vector_does_not_depend_on_the_other_texts() -> None:
-    alone = ENCODER.encode(["red cup"])[0]
-    among = ENCODER.encode(["", "cup", "red cup", "a much longer text about a red cup"])[2]
-    assert alone.tolist() == among.tolist()
+def test_a_vector_does_not_depend_on_company_or_order() -> None:
+    rng = np.random.default_rng(0)
+    words = ["red", "tea-cup", "of", "42", "umbrellas", "红色茶杯", "crème"]
+    texts = ["", *(" ".join(rng.choice(words, n % 9 + 1)) for n in range(1, 700))]
+    together = ENCODER.encode(texts)
+    shuffled = rng.permutation(len(texts))
+    again = ENCODER.encode([texts[at] for at in shuffled])
+    np.testing.assert_array_equal(again, together[shuffled])
+    for at in (1, 5, 300, 699):
+        np.testing.assert_array_equal(ENCODER.encode([texts[at]])[0], together[at])
 
 
 def test_text_without_characters_gives_zeros() -> None:

@@ -18,10 +18,10 @@ class CountingEncoder(TextEncoder):
     name, version, dim, batch_size = "counting", "1", 2, 2
 
     def __init__(self) -> None:
-        self.batches: list[list[str]] = []
+        self.given: list[list[str]] = []
 
     def encode_batch(self, texts: Sequence[str]) -> np.ndarray:
-        self.batches.append(list(texts))
+        self.given.append(list(texts))
         return np.array([[len(text), 1] for text in texts], dtype=np.float32)
 
 
@@ -29,7 +29,7 @@ def test_encode_encodes_equal_texts_once_shortest_first() -> None:
     encoder = CountingEncoder()
     done: list[int] = []
     vectors = encoder.encode(["ccc", "a", "ccc", "bb", "ccc"], on_batch=done.append)
-    assert encoder.batches == [["a", "bb"], ["ccc"]]
+    assert encoder.given == [["a", "bb"], ["ccc"]]
     assert done == [2, 3]
     np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], [3, 1, 3, 2, 3], rtol=1e-6)
 

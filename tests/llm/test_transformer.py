@@ -94,3 +94,16 @@ def test_broken_model_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="cannot be loaded"):
         text_encoder(f"path:{tmp_path}")
+
+
+def test_a_vector_does_not_depend_on_company_order_or_threads(minilm: TextEncoder) -> None:
+    rng = np.random.default_rng(0)
+    words = ["red", "tea", "party", "umbrella", "42", "T-LIGHT", "crème"]
+    texts = [" ".join(rng.choice(words, n)) for n in [3, 3, 5, 16, 300]]
+    other = text_encoder("builtin:minilm", threads=2)
+    together = minilm.encode(texts)
+    shuffled = rng.permutation(len(texts))
+    again = minilm.encode([texts[at] for at in shuffled])
+    np.testing.assert_array_equal(again, together[shuffled])
+    for at in (0, 2):
+        np.testing.assert_array_equal(other.encode([texts[at]])[0], together[at])
