@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from kgfeatures.embedding import precision
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from kgfeatures.types import FloatArray, IntArray
+
+
+DEFAULT_EPOCHS = 12
+MOST_VISITS = 20_000_000
 
 
 class ScoreFunction(ABC):
@@ -28,12 +33,25 @@ class ScoreFunction(ABC):
     `tail.v <operator> query(head, relation)`, smallest first.
     """
 
+    name: ClassVar[str]
     scorer: ClassVar[str]
     operator: ClassVar[str]
 
     @abstractmethod
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return the vectors that tails are compared with, (n, dim) from two (n, dim)."""
+
+    def query_gradient(
+        self, anchor: Tensor, relation: Tensor, to_query: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of anchor and relation from that of `query(anchor, relation)`."""
+        import torch
+
+        leaves = anchor.detach().requires_grad_(), relation.detach().requires_grad_()
+        with torch.enable_grad():
+            query = self.query(*leaves)
+        to_anchor, to_relation = torch.autograd.grad(query, leaves, to_query)
+        return to_anchor, to_relation
 
     @abstractmethod
     def logits(self, queries: Tensor, candidates: Tensor) -> Tensor:
@@ -51,26 +69,37 @@ class TrainingSettings:
     Parameters
     ----------
     dim : numbers per vector.
-    epochs : passes over the triples.
+    epochs : passes over the triples; None takes `DEFAULT_EPOCHS`, fewer where these would visit
+        more than `MOST_VISITS` triples. A budget in seconds is an argument of `fit`.
     batch_size : triples per step; each asks two questions.
     negatives : wrong answers drawn per step, without replacement.
-    learning_rate : Adagrad's rate in the first step.
+    learning_rate : Adagrad's rate in the first step; it falls linearly to 1 %.
     seed : of the start values, the order and the wrong answers.
+    precision : of the large products, one of kgfeatures.embedding.precision.PRECISIONS.
+    threads : of the products; on a busy machine one is faster than two.
     """
 
     dim: int = 64
-    epochs: int = 12
+    epochs: int | None = None
     batch_size: int = 1024
     negatives: int = 512
     learning_rate: float = 0.3
     seed: int = 0
+    precision: str = "auto"
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("dim", "epochs", "batch_size", "negatives"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("dim", "epochs", "batch_size", "negatives", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise DataError(f"{name} is {value}; it must be at least 1")
         if self.learning_rate <= 0:
             raise DataError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        precision.resolve(self.precision)
+
+    def passes(self, n_triples: int) -> int:
+        """Return the number of epochs over so many triples."""
+        return self.epochs or max(1, min(DEFAULT_EPOCHS, MOST_VISITS // n_triples))
 
 
 @dataclass(frozen=True)
@@ -78,13 +107,14 @@ class GraphVectors:
     """Trained vectors: entities (n, dim), relations (2 * n_relations, dim), both float32.
 
     Row r + n_relations of `relations` is relation r read from tail to head.
-    `losses` holds the mean cross entropy of each epoch, in nats.
+    `losses` holds the mean cross entropy of each epoch, in nats; `steps` how many were taken.
     """
 
     model: str
     entities: FloatArray
     relations: FloatArray
     losses: tuple[float, ...]
+    steps: int = 0
 
     @property
     def n_relations(self) -> int:

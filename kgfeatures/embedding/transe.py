@@ -17,12 +17,22 @@ if TYPE_CHECKING:
 class TransE(ScoreFunction):
     """Scores a triple by how far the head, moved by the relation, is from the tail."""
 
+    name: ClassVar[str] = "transe"
     scorer: ClassVar[str] = "transe_l2"
     operator: ClassVar[str] = "<->"
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h + r, (n, dim)."""
         return anchor + relation
+
+    def query_gradient(
+        self,
+        anchor: Tensor,  # noqa: ARG002
+        relation: Tensor,  # noqa: ARG002
+        to_query: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return `to_query` twice: a sum hands its gradient on to both."""
+        return to_query, to_query
 
     def logits(self, queries: Tensor, candidates: Tensor) -> Tensor:
         """Return −‖q − c‖₂ for all pairs, (n, m), by ‖q‖² + ‖c‖² − 2 q·c."""

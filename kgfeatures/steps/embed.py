@@ -12,7 +12,7 @@ import numpy as np
 
 from kgfeatures.db import transport
 from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.embedding import score_function
+from kgfeatures.embedding import precision, score_function
 from kgfeatures.embedding.base import TrainingSettings
 from kgfeatures.errors import DataError
 from kgfeatures.graph import vectors
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kgfeatures.embedding.base import GraphVectors
     from kgfeatures.types import IntArray, Progress
 
-GRAPH_VERSION = "1"
+GRAPH_VERSION = "2"
 GRAPH_FEATURES = {"customer": "customer_graph_vector", "product": "product_graph_vector"}
 
 
@@ -91,7 +91,7 @@ def _train(
     entities, nodes = np.unique(triples[:, (0, 2)], return_inverse=True)
     relations, names = np.unique(triples[:, 1], return_inverse=True)
     nodes = nodes.reshape(-1, 2)
-    progress.start(f"train {model} on {len(triples):,} triples", settings.epochs)
+    progress.start(f"train {model} on {len(triples):,} triples", settings.passes(len(triples)))
     trained = fit(
         np.column_stack([nodes[:, 0], names, nodes[:, 1]]),
         len(entities),
@@ -116,7 +116,12 @@ def _graph_card(
         kind="graph",
         scorer=function.scorer,
         operator=function.operator,
-        parameters={"model": trained.model, **asdict(settings)},
+        parameters={
+            "model": trained.model,
+            **asdict(settings),
+            "precision": precision.resolve(settings.precision),
+            "steps": trained.steps,
+        },
         data_hash=data_hash,
         code_version=GRAPH_VERSION,
         known_at=known_at,

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from kgfeatures.embedding.base import KnownTails, with_inverses
+from kgfeatures.embedding.adagrad import Adagrad
+from kgfeatures.embedding.base import DEFAULT_EPOCHS, TrainingSettings, with_inverses
 from kgfeatures.embedding.evaluation import evaluate
-from kgfeatures.embedding.trainer import Adagrad, Negatives, SoftmaxLoss, TrainingSettings, fit
+from kgfeatures.embedding.losses import Distance, Masked
+from kgfeatures.embedding.sampling import Sampler
+from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import DataError
 
 
@@ -61,54 +67,91 @@ def test_fit_leaves_torchs_threads_as_they_were() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy() -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 4e-2)])
+def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
+    dtype: torch.dtype, tolerance: float
+) -> None:
     generator = torch.Generator().manual_seed(0)
     q, target = torch.randn(2, 5, 4, generator=generator)
     wrong = torch.randn(7, 4, generator=generator)
-    masked = (torch.tensor([0, 0, 3]), torch.tensor([2, 6, 1]))
-    loss, *gradients = SoftmaxLoss(8, 7)(q, target, wrong, masked)
+    masked = Masked(torch.tensor([0, 0, 3]), torch.tensor([2, 6, 1]))
+    found = Distance(8, 7, 4, dtype)(q, target, wrong, masked)
 
     leaves = [x.double().requires_grad_() for x in (q, target, wrong)]
     to_wrong = (leaves[0][:, None] - leaves[2][None]).norm(dim=2)
-    to_wrong = to_wrong.index_put(masked, torch.tensor(torch.inf, dtype=torch.float64))
+    cells = (masked.question, masked.column)
+    to_wrong = to_wrong.index_put(cells, torch.tensor(torch.inf, dtype=torch.float64))
     to_right = (leaves[0] - leaves[1]).norm(dim=1, keepdim=True)
     logits = -torch.cat([to_right, to_wrong], dim=1)
     zeros = torch.zeros(5, dtype=torch.int64)
     expected = torch.nn.functional.cross_entropy(logits, zeros, reduction="sum")
-    assert loss == pytest.approx(expected.item(), rel=1e-5)
-    for found, right in zip(gradients, torch.autograd.grad(expected, leaves), strict=True):
-        np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-5)
+    assert found.loss == pytest.approx(expected.item(), rel=tolerance)
+    gradients = (found.query, found.target, found.negative)
+    for gradient, right in zip(gradients, torch.autograd.grad(expected, leaves), strict=True):
+        np.testing.assert_allclose(gradient, right, atol=tolerance)
 
 
 def test_known_answers_are_never_taken_for_wrong_ones() -> None:
-    triples = with_inverses(grid(4), 2)
-    known = KnownTails(triples, 4)
-    negatives = Negatives(known, 16, 10)
-    drawn = negatives.draw(np.random.default_rng(0))
-    question, column = negatives.right_answers(drawn, known.rows(triples))
-    true = {tuple(triple) for triple in triples.tolist()}
+    triples = grid(4).astype(np.int32)
+    batch = Sampler(triples, (16, 2), 30, 10, seed=0).batch(1)
+    both = with_inverses(np.column_stack([batch.head, batch.relation, batch.tail]), 2)
+    true = {tuple(triple) for triple in with_inverses(grid(4), 2).tolist()}
     expected = {
         (row, at)
-        for row, (anchor, relation, _) in enumerate(triples.tolist())
-        for at, entity in enumerate(drawn.tolist())
+        for row, (anchor, relation, _) in enumerate(both.tolist())
+        for at, entity in enumerate(batch.negative.tolist())
         if (anchor, relation, entity) in true
     }
-    assert len(set(drawn.tolist())) == 10
-    assert set(zip(question.tolist(), column.tolist(), strict=True)) == expected
+    assert len(set(batch.negative.tolist())) == 10
+    masked = zip(batch.masked.question.tolist(), batch.masked.column.tolist(), strict=True)
+    assert sorted(masked) == sorted(expected)
+
+
+def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order() -> None:
+    sampler = Sampler(grid(4).astype(np.int32), (16, 2), 10, 4, seed=0)
+    epochs = [[sampler.batch(step) for step in range(at, at + 3)] for at in (0, 3)]
+    visited = [
+        [row for b in epoch for row in zip(b.head, b.relation, b.tail, strict=True)]
+        for epoch in epochs
+    ]
+    assert sorted(visited[0]) == sorted(visited[1]) == sorted(map(tuple, grid(4).tolist()))
+    assert visited[0] != visited[1]
+
+
+def test_a_budget_in_seconds_is_kept_and_none_is_refused() -> None:
+    began = time.process_time()
+    fit(grid(9), 81, 2, TrainingSettings(dim=8), seconds=0.5)
+    assert time.process_time() - began < 5
+    with pytest.raises(DataError, match="seconds is 0"):
+        fit(grid(3), 9, 2, seconds=0)
+
+
+def test_a_large_graph_is_visited_less_often_by_default() -> None:
+    assert TrainingSettings().passes(1024) == DEFAULT_EPOCHS
+    assert TrainingSettings().passes(5_000_000) == 4
+    assert TrainingSettings().passes(10**9) == 1
+    assert TrainingSettings(epochs=3).passes(5_000_000) == 3
 
 
 def test_adagrad_adds_up_repeated_rows_and_moves_no_others() -> None:
     table = Adagrad(torch.zeros(4, 1))
-    table.step(torch.tensor([2, 0, 2]), torch.tensor([[1.0], [4.0], [2.0]]), rate=0.5)
+    table.step(np.array([2, 0, 2]), torch.tensor([[1.0], [4.0], [2.0]]), rate=0.5)
     # The first step divides each summed gradient by its own size; rows 1 and 3 were not asked.
     assert table.table.flatten().tolist() == [-0.5, 0, -0.5, 0]
     assert table.squares.flatten().tolist() == [16, 0, 9, 0]
 
 
-@pytest.mark.parametrize("wrong", [{"dim": 0}, {"epochs": 0}, {"learning_rate": 0.0}])
-def test_settings_refuse_what_cannot_train(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"dim": 0}, {"epochs": 0}, {"learning_rate": 0.0}, {"threads": 0}]
+)
+def test_settings_refuse_what_cannot_train(wrong: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=f"{next(iter(wrong))} is 0"):
         TrainingSettings(**wrong)
+
+
+def test_settings_refuse_an_unknown_precision() -> None:
+    with pytest.raises(DataError, match="precision is 'bf8'; it must be one of auto, bfloat16"):
+        TrainingSettings(precision="bf8")
 
 
 def test_fit_refuses_row_numbers_out_of_range() -> None:

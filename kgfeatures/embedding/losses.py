@@ -1,0 +1,135 @@
+"""Softmax cross entropy of a true answer against K wrong ones, its gradient written out.
+
+All questions of a batch share the K wrong answers, so that scores and gradients are three matrix
+products. These may be in bfloat16; the true answer's score is always computed directly in float32,
+because ‖q‖² + ‖t‖² − 2 q·t cancels where q and t are near each other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SMALLEST_SQUARED_DISTANCE = 1e-6
+# So many rows of a table at a time: two tiles of float32 stay in a core's cache.
+TILE_BYTES = 2**19
+# Matrix units work on blocks of 32; narrower factors are padded with zeros.
+BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Wrong answers that are right: cells (question, column) of the table, (m,) each."""
+
+    question: Tensor
+    column: Tensor
+
+    def fill(self, table: Tensor, value: float) -> None:
+        """Write a value into the masked cells."""
+        table.view(-1).index_fill_(0, self.question * table.shape[1] + self.column, value)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The summed loss of all questions in nats, and its gradients."""
+
+    loss: float
+    query: Tensor
+    target: Tensor
+    negative: Tensor
+
+
+class Loss(ABC):
+    """Cross entropy of softmax([score(q, t), score(q, n_1) … score(q, n_K)]).
+
+    Buffers are kept between calls: to allocate them anew costs as much as to fill them.
+    """
+
+    def __init__(self, questions: int, negatives: int, dim: int, dtype: torch.dtype) -> None:
+        self.dim = dim
+        self.dtype = dtype
+        self.table = torch.empty(questions, negatives, dtype=dtype)
+        self.tile_rows = min(questions, max(1, TILE_BYTES // (4 * negatives)))
+        self.tiles = torch.empty(2, self.tile_rows, negatives)
+
+    @abstractmethod
+    def __call__(
+        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+    ) -> Gradients:
+        """Return the loss of (n, dim) queries with their targets, against (K, dim) negatives."""
+
+
+class Distance(Loss):
+    """score = −‖q − n‖₂, not squared: squared distances stop improving earlier.
+
+    With D = ‖q − n‖, P = softmax([−‖q − t‖, −D]): ∂loss/∂D = −P (wrong), 1 − P (right answer).
+    [−2q, 1, 1, ‖q‖²] · [n, ‖n‖², 1, 1] is D²; the squares are split into two numbers each, so that
+    bfloat16 loses nothing of them.
+    """
+
+    def __init__(self, questions: int, negatives: int, dim: int, dtype: torch.dtype) -> None:
+        super().__init__(questions, negatives, dim, dtype)
+        width = -(-(dim + 4) // BLOCK) * BLOCK
+        self.left = torch.zeros(questions, width, dtype=dtype)
+        self.left[:, dim : dim + 2] = 1
+        self.right = torch.zeros(negatives, width, dtype=dtype)
+        self.right[:, dim + 2 : dim + 4] = 1
+
+    def __call__(
+        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+    ) -> Gradients:
+        """Return the loss and its gradients: see `Loss`."""
+        dim, n = self.dim, len(query)
+        left, right, table = self.left[:n], self.right, self.table[:n]
+        rounded = self._squares(left, query, dim + 2)
+        left[:, :dim] = rounded * -2
+        right[:, :dim] = self._squares(right, negative, dim)
+        torch.mm(left, right.T, out=table)
+        masked.fill(table, torch.inf)
+        total = self._weights(table)
+
+        away = query - target
+        distance = torch.linalg.vector_norm(away, dim=1).clamp_(min=SMALLEST_SQUARED_DISTANCE**0.5)
+        right_weight = torch.exp(-distance)
+        total += right_weight
+        pull = (1 - right_weight / total).div_(distance).unsqueeze(1)
+        share = total.reciprocal().unsqueeze(1)
+
+        to_target = away.mul_(pull)
+        back = torch.mm(table, right).float()  # columns: Σ w n / D, …, Σ w / D
+        to_query = back[:, :dim].addcmul_(back[:, dim + 2, None], query, value=-1)
+        to_query.mul_(share).add_(to_target)
+        forth = torch.mm(table.T, left * share.to(self.dtype)).float()
+        to_negative = forth[:, :dim].mul_(-0.5).addcmul_(forth[:, dim, None], negative, value=-1)
+        loss = float((distance + total.log()).sum())
+        return Gradients(loss, to_query, to_target.neg_(), to_negative)
+
+    def _squares(self, factor: Tensor, vectors: Tensor, column: int) -> Tensor:
+        """Write ‖v‖² of the rounded vectors into two columns; return the rounded vectors."""
+        rounded = vectors.to(self.dtype).float()
+        square = rounded.square().sum(1)
+        factor[:, column] = square
+        factor[:, column + 1] = square - factor[:, column]
+        return rounded
+
+    def _weights(self, table: Tensor) -> Tensor:
+        """Replace D² by exp(−D) / D, ∞ by 0; return Σ exp(−D) of each row."""
+        total = torch.empty(len(table))
+        for start in range(0, len(table), self.tile_rows):
+            part = table[start : start + self.tile_rows]
+            distance, weight = self.tiles[:, : len(part)]
+            distance.copy_(part).clamp_(min=SMALLEST_SQUARED_DISTANCE).sqrt_()
+            torch.neg(distance, out=weight).exp_()  # distances are ≥ 0: exp cannot overflow
+            torch.sum(weight, 1, out=total[start : start + len(part)])
+            part.copy_(weight.div_(distance))
+        return total
+
+
+# By the operator that ranks tails: see kgfeatures.embedding.base.ScoreFunction.
+LOSSES: dict[str, type[Loss]] = {"<->": Distance}

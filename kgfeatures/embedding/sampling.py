@@ -1,0 +1,158 @@
+"""What a training step sees: a batch of triples, wrong answers, and which of those are right.
+
+Each draw depends on the seed and the step's number alone, so that a resumed run goes on exactly
+like one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from kgfeatures.embedding.losses import Masked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kgfeatures.types import IntArray
+
+ORDER, NEGATIVES = 1, 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B triples, asked in both directions, and the K wrong answers of all of them."""
+
+    head: IntArray
+    relation: IntArray
+    tail: IntArray
+    negative: IntArray
+    masked: Masked
+
+
+class Questions:
+    """Which questions an entity answers: (anchor, relation) rows by entity, sparse.
+
+    Looking from the K drawn entities to their questions costs K mean degrees a step, at any
+    popularity; looking from a question to its answers costs the degree of the popular ones.
+
+    Parameters
+    ----------
+    triples : (n, 3) row numbers.
+    n_relations : reciprocal ones not counted; relation r read backwards is r + n_relations.
+    """
+
+    def __init__(self, triples: NDArray[np.int32], n_entities: int, n_relations: int) -> None:
+        self.n_relations = n_relations
+        head, relation, tail = triples.T
+        self.keys = np.unique(
+            np.concatenate([self._forth(head, relation), self._back(tail, relation)])
+        )
+        parts: list[csr_array] = []
+        for key, answer in (
+            (self._forth(head, relation), tail),
+            (self._back(tail, relation), head),
+        ):
+            row = np.searchsorted(self.keys, key).astype(np.int32)
+            ones = np.ones(len(row), dtype=bool)
+            parts.append(csr_array((ones, (answer, row)), shape=(n_entities, len(self.keys))))
+        answered = parts[0] + parts[1]
+        self.starts: IntArray = answered.indptr.astype(np.int64)
+        self.rows: NDArray[np.int32] = answered.indices.astype(np.int32, copy=False)
+        self._group_of_row = np.full(len(self.keys), -1, dtype=np.int32)
+
+    def _forth(self, head: NDArray[np.int32], relation: NDArray[np.int32]) -> IntArray:
+        return head.astype(np.int64) * (2 * self.n_relations) + relation
+
+    def _back(self, tail: NDArray[np.int32], relation: NDArray[np.int32]) -> IntArray:
+        return self._forth(tail, relation) + self.n_relations
+
+    def masked(
+        self,
+        head: NDArray[np.int32],
+        relation: NDArray[np.int32],
+        tail: NDArray[np.int32],
+        negative: IntArray,
+    ) -> Masked:
+        """Return which of the K `negative` entities answer which of the 2B questions rightly.
+
+        Questions 0 … B - 1 are (head, relation, ?), B … 2B - 1 are (?, relation, tail).
+        """
+        keys = np.concatenate([self._forth(head, relation), self._back(tail, relation)])
+        order = np.argsort(keys, kind="stable")
+        sorted_keys = keys[order]
+        first = np.flatnonzero(np.diff(sorted_keys, prepend=-1))
+        size = np.diff(first, append=len(keys))
+        rows = np.searchsorted(self.keys, sorted_keys[first])
+
+        self._group_of_row[rows] = np.arange(len(rows))
+        column, cell = spread(self.starts[negative], self.starts[negative + 1])
+        group = self._group_of_row[self.rows[cell]]
+        self._group_of_row[rows] = -1
+        hit = np.flatnonzero(group >= 0)
+        member, place = spread(first[group[hit]], first[group[hit]] + size[group[hit]])
+        question, column = order[place], column[hit][member]
+        return Masked(torch.from_numpy(question), torch.from_numpy(column))
+
+
+def spread(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
+    """Return (number of the range, member) for every member of the ranges, in order.
+
+    >>> spread(np.array([5, 0]), np.array([7, 1]))
+    (array([0, 0, 1]), array([5, 6, 0]))
+    """
+    counts = stops - starts
+    number = np.repeat(np.arange(len(starts)), counts)
+    shift = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return number, shift + np.arange(len(number))
+
+
+class Sampler:
+    """The batches of a training, numbered from 0.
+
+    Parameters
+    ----------
+    triples : (n, 3) row numbers.
+    batch_size, negatives : triples and wrong answers of a step; the latter are distinct.
+    seed : of the order and the wrong answers.
+    """
+
+    def __init__(
+        self,
+        triples: NDArray[np.int32],
+        sizes: tuple[int, int],
+        batch_size: int,
+        negatives: int,
+        seed: int,
+    ) -> None:
+        self.triples = triples
+        self.n_entities = sizes[0]
+        self.batch_size = batch_size
+        self.negatives = min(negatives, self.n_entities)
+        self.seed = seed
+        self.questions = Questions(triples, *sizes)
+        self.steps_per_epoch = -(-len(triples) // batch_size)
+        self._epoch = -1
+        self._order = np.empty(0, dtype=np.int32)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.seed, ORDER, epoch))
+            self._order = np.arange(len(self.triples), dtype=np.int32)
+            rng.shuffle(self._order)
+            self._epoch = epoch
+        start = place * self.batch_size
+        triples = self.triples[self._order[start : start + self.batch_size]]
+        head, relation, tail = np.ascontiguousarray(triples.T)
+        rng = np.random.default_rng((self.seed, NEGATIVES, step))
+        drawn = rng.choice(self.n_entities, self.negatives, replace=False, shuffle=False)
+        masked = self.questions.masked(head, relation, tail, drawn)
+        return Batch(
+            head.astype(np.int64), relation.astype(np.int64), tail.astype(np.int64), drawn, masked
+        )
