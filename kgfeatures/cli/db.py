@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from kgfeatures.config import Settings, settings
+from kgfeatures.db import Database, launcher, migrations, personal_files
 from kgfeatures.db import backup as archive
-from kgfeatures.db import launcher, migrations
 from kgfeatures.db.environment import environment
+from kgfeatures.db.personal_files import PersonalFile
 from kgfeatures.db.target import Target, is_embedded, target
 from kgfeatures.errors import ConfigError
 
@@ -149,7 +150,11 @@ def migrate() -> None:
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the backup.")]) -> None:
     """Write the whole database into one file, by pg_dump; the server keeps working."""
-    size = archive.backup(meant().dsn, file.expanduser().absolute())
+    whole = file.expanduser().absolute()
+    dsn = meant().dsn
+    size = archive.backup(dsn, whole)
+    with Database(lambda: dsn) as database, database.transaction() as conn:
+        personal_files.note(conn, [PersonalFile(whole, "backup", "every table")])
     typer.echo(f"{file}: {size:,} bytes")
 
 

@@ -9,7 +9,8 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
-from kgfeatures.db import connect
+from kgfeatures.db import connect, personal_files
+from kgfeatures.db.personal_files import PersonalFile
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ def training_set(
     with connect() as database:
         asked = features[0] if len(features) == 1 else features
         frame = joined(entity_df, asked, database=database)
-    _write(frame, output)
+        _write(frame, output)
+        if "customer_id" in frame.columns:
+            written = PersonalFile(output.expanduser().absolute(), "export", "customers' features")
+            with database.transaction() as conn:
+                personal_files.note(conn, [written])
     typer.echo(f"{output}: {len(frame)} rows, {len(frame.columns)} columns")
 
 

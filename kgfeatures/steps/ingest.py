@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from kgfeatures.db import queries, transport
+from kgfeatures.db import personal_files, queries, transport
 from kgfeatures.db.binary import PAST_MICROSECONDS
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.graph import (
@@ -24,6 +24,7 @@ from kgfeatures.graph import (
     loading,
     ontology,
     outreach,
+    personal,
     store,
     triple_files,
 )
@@ -123,6 +124,7 @@ def _load(
 ) -> dict[str, int]:
     """Read, clean and write every section; return rows by table."""
     shop = Shop()
+    personal_files.note(conn, personal.files_of(manifest))
     progress.start(f"load {manifest.name}", len(manifest.sections) + 2)
     for name in outreach.TABLES:
         queries.execute(conn, f"outreach.clear_{name.removeprefix('raw.')}")

@@ -28,3 +28,6 @@ as $$
 $$;
 comment on function ops.unlisted_personal_data() is
 'Columns named like a customer''s key that ops.personal_data does not list: must be empty. One row per column.';
+
+comment on column ops.personal_file.place is
+'home: path is relative to $KGFEATURES_HOME; elsewhere: path is absolute.';
