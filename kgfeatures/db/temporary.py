@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from kgfeatures.db import queries
+from kgfeatures.db.binary import KINDS
 from kgfeatures.db.composing import foreign, formatted, listed, name, run, template
 from kgfeatures.db.transport import copy_in
 from kgfeatures.errors import DataError
@@ -74,6 +75,35 @@ def upload(conn: Connection[TupleRow], table: str, columns: pa.Table) -> str:
     copy_in(conn, f"pg_temp.{table}", writable(columns))
     run(conn, what, template("composing.analyze", table=name("pg_temp", table)))
     return f"pg_temp.{table}"
+
+
+def append(conn: Connection[TupleRow], table: str, rows: pa.Table, known: dict[str, str]) -> int:
+    """Append rows to a table and return how many; what COPY cannot write is cast by the server.
+
+    Parameters
+    ----------
+    known : the table's columns and their types as PostgreSQL writes them.
+
+    Raises
+    ------
+    DataError : a value that its column cannot hold.
+    DatabaseError : PostgreSQL refuses the rows.
+    """
+    catalogue = queries.fetch(conn, "transport.columns", target=table)
+    if all(row["type"] in KINDS for row in catalogue if row["name"] in rows.column_names):
+        return copy_in(conn, table, writable(rows))
+    given = upload(conn, "kgfeatures_appended", rows)
+    made = template(
+        "composing.append_cast",
+        table=name(*table.split(".")),
+        names=listed(map(name, rows.column_names)),
+        cast_columns=listed(
+            formatted("{}::{}", name(column), foreign(known[column]))
+            for column in rows.column_names
+        ),
+        rows_table=name(*given.split(".")),
+    )
+    return run(conn, table, made)
 
 
 def drop(conn: Connection[TupleRow], table: str) -> None:

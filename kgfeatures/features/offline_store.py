@@ -220,6 +220,9 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
                 f"feature view {feature_view.name!r} is read from a query, which cannot be written "
                 "to; write to the tables that it reads"
             )
+        # Feast has renamed the columns to the features' names by now.
+        columns = {feature: column for column, feature in source.field_mapping.items()}
+        table = table.rename_columns([columns.get(one, one) for one in table.column_names])
         written = append(dsn_of_config(_settings(config)), target, feature_view.name, table)
         if progress:
             progress(written)

@@ -37,3 +37,9 @@ analyze {table};
 -- name: drop_table
 -- Removes a table where there is one.
 drop table if exists {table};
+
+-- name: append_cast
+-- Appends rows whose columns are cast to the table's types.
+insert into {table} ({names})
+select {cast_columns}
+from {rows_table} as given;

@@ -77,17 +77,16 @@ class Joined:
         """Return the same as a frame; rows with equal vectors share one array."""
         import pandas as pd
 
-        made = self.labels.to_pandas()
-        parts: list[Any] = [made.reset_index(drop=True)]
+        columns: dict[str, Any] = {}
         for one in self.found:
-            lists = [field.name for field in one.features.schema if types.is_list(field.type)]
-            plain = one.features.drop_columns(lists)
-            taken = _taken(plain, one.rows, dictionary=False).to_pandas()
-            for place, column in enumerate(one.features.column_names):
-                if column in lists:
-                    taken.insert(place, column, _shared(one.features.column(column), one.rows))
-            parts.append(taken)
-        return pd.concat(parts, axis=1)
+            for column in one.features.column_names:
+                given = one.features.column(column)
+                if types.is_list(given.type):
+                    columns[column] = _shared(given, one.rows)
+                else:
+                    columns[column] = given.take(_numbers(one.rows)).to_pandas()
+        labels = self.labels.to_pandas().reset_index(drop=True)
+        return pd.concat([labels, pd.DataFrame(columns)], axis=1) if columns else labels
 
     def batches(self, rows: int) -> Iterator[pa.Table]:
         """Yield the same `rows` rows at a time, so that vectors are never expanded all at once."""
@@ -107,7 +106,7 @@ def _beside(made: pa.Table, one: Found, *, dictionary: bool) -> pa.Table:
 
 def _taken(features: pa.Table, rows: RowNumbers, *, dictionary: bool) -> pa.Table:
     """Return the features of each label."""
-    wanted = pa.array(rows, mask=rows < 0)
+    wanted = _numbers(rows)
     columns: dict[str, Any] = {}
     for column in features.column_names:
         given = features.column(column)
@@ -121,6 +120,10 @@ def _taken(features: pa.Table, rows: RowNumbers, *, dictionary: bool) -> pa.Tabl
         else:
             columns[column] = _chunk(given.take(wanted))
     return pa.table(columns) if columns else features
+
+
+def _numbers(rows: RowNumbers) -> pa.Array:
+    return pa.array(rows, mask=rows < 0)
 
 
 def _chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from kgfeatures.db import composing, temporary
-from kgfeatures.db.transport import copy_in
 from kgfeatures.db.visit import visit
 from kgfeatures.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def append(dsn: str, table: str, view: str, rows: pa.Table) -> int:
@@ -22,24 +18,19 @@ def append(dsn: str, table: str, view: str, rows: pa.Table) -> int:
 
     Raises
     ------
-    DataError : the columns are not the table's, in its order, or a value does not fit.
+    DataError : the columns are not the table's, or a value does not fit.
     DatabaseError : PostgreSQL refuses them.
     """
     with visit(dsn) as conn:
-        known = list(composing.columns(conn, f"feature view {view!r}", composing.foreign(table)))
-        _require_columns(view, rows.column_names, known)
-        return copy_in(conn, table, temporary.writable(rows))
-
-
-def _require_columns(view: str, given: Sequence[str], known: Sequence[str]) -> None:
-    if list(given) == list(known):
-        return
-    missing, extra = sorted(set(known) - set(given)), sorted(set(given) - set(known))
-    what = f"missing: {missing}, too many: {extra}" if missing or extra else "in another order"
-    raise DataError(
-        f"the rows for feature view {view!r} do not have the columns of its table ({what}); give "
-        f"{', '.join(known)}"
-    )
+        known = composing.columns(conn, f"feature view {view!r}", composing.foreign(table))
+        missing = sorted(set(known) - set(rows.column_names))
+        extra = sorted(set(rows.column_names) - set(known))
+        if missing or extra:
+            raise DataError(
+                f"the rows for feature view {view!r} do not have the columns of its table "
+                f"(missing: {missing}, too many: {extra}); give {', '.join(known)}"
+            )
+        return temporary.append(conn, table, rows, known)
 
 
 def save(dsn: str, table: str, rows: pa.Table, *, overwrite: bool, seconds: float | None) -> int:
@@ -73,4 +64,5 @@ def log_features(dsn: str, table: str, logs: pa.Table | Path, schema: pa.Schema)
     with visit(dsn) as conn:
         if not temporary.exists(conn, table):
             temporary.create(conn, table, rows.slice(0, 0))
-        return copy_in(conn, table, temporary.writable(rows))
+        known = composing.columns(conn, table, composing.foreign(table))
+        return temporary.append(conn, table, rows, known)
