@@ -54,8 +54,9 @@ def upsert_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> int:
 def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame) -> int:
     """Write all triples that a source states, in place of those it stated; return how many.
 
-    Entities and relations that are not known yet are added, those that nothing speaks of any
-    more are removed, and domain, range and cardinality of the relations are measured.
+    Only what differs from what stands there is written. Entities and relations that are not known
+    yet are added, those that nothing speaks of any more are removed, and domain, range and
+    cardinality of the relations are measured.
 
     Parameters
     ----------
@@ -64,6 +65,24 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
         (default: the key), confidence in (0, 1] (1), method ("column"), span (the words that say
         it, ""), detail (kept as source:detail), document_id, valid_from, valid_to, observed_at
         (null = since and for ever).
+
+    Raises
+    ------
+    DataError : a column is missing or not known, or a key is null.
+    """
+    stage_evidence(conn, source, frame)
+    queries.execute(conn, "store.remove_evidence", source=source)
+    for query in ("add_evidence", "touch_staged", "count_evidence"):
+        queries.execute(conn, f"store.{query}")
+    queries.execute(conn, "store.remove_triples")
+    queries.execute(conn, "store.upsert_triples")
+    prune(conn)
+    queries.execute(conn, "store.measure_relations")
+    return len(frame.drop_duplicates(list(REQUIRED)))
+
+
+def stage_evidence(conn: Connection[TupleRow], source: str, frame: pd.DataFrame) -> None:
+    """Write what triples say into pg_temp.staged_evidence; their ends and relations are added.
 
     Raises
     ------
@@ -82,14 +101,7 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
         "tail_id": ids(frame["tail_type"], frame["tail"]),
     }
     transport.copy_in(conn, "pg_temp.staged_evidence", staged | _evidence(source, frame))
-    queries.execute(conn, "store.remove_evidence", source=source)
-    for query in ("add_evidence", "touch_staged", "count_evidence"):
-        queries.execute(conn, f"store.{query}")
-    queries.execute(conn, "store.remove_triples")
-    queries.execute(conn, "store.upsert_triples")
-    prune(conn)
-    queries.execute(conn, "store.measure_relations")
-    return len(frame.drop_duplicates(list(REQUIRED)))
+    queries.execute(conn, "store.count_staged")
 
 
 def prune(conn: Connection[TupleRow]) -> None:
@@ -152,6 +164,7 @@ def _stage_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> None:
     columns: dict[str, Any] = {name: rows[name] for name in ENTITY_COLUMNS if name in rows}
     columns["entity_id"] = ids(columns["entity_type"], columns["key"])
     transport.copy_in(conn, "pg_temp.staged_entity", columns)
+    queries.execute(conn, "store.count_entities")
 
 
 def _check(frame: pd.DataFrame) -> None:

@@ -13,30 +13,46 @@ create temporary table if not exists staged_entity (
 -- name: clear_entities
 truncate pg_temp.staged_entity;
 
+-- name: count_entities
+analyze pg_temp.staged_entity;
+
 -- name: upsert_entities
--- New entities, and new labels of known ones; a null label takes the old one away.
+-- New entities, and new labels of known ones; a null label takes the old one away. Only what
+-- differs is written.
+with staged as (
+    select distinct on (entity_id)
+        entity_id,
+        entity_type,
+        key,
+        label
+    from pg_temp.staged_entity
+    order by entity_id, label
+)
+
 insert into kg.entity as present (entity_id, entity_type, key, label)
-select distinct on (entity_id)
-    entity_id,
-    entity_type,
-    key,
-    label
-from pg_temp.staged_entity
-order by entity_id, label
+select
+    staged.entity_id,
+    staged.entity_type,
+    staged.key,
+    staged.label
+from staged
+left join kg.entity as known on staged.entity_id = known.entity_id
+where known.entity_id is null or known.label is distinct from staged.label
 on conflict (entity_id) do update set
-    label = excluded.label
-where present.label is distinct from excluded.label;
+    label = excluded.label;
 
 -- name: insert_entities
 -- New entities; what is known of the others stays.
 insert into kg.entity (entity_id, entity_type, key, label)
-select distinct on (entity_id)
-    entity_id,
-    entity_type,
-    key,
-    label
-from pg_temp.staged_entity
-order by entity_id, label
+select distinct on (staged.entity_id)
+    staged.entity_id,
+    staged.entity_type,
+    staged.key,
+    staged.label
+from pg_temp.staged_entity as staged
+left join kg.entity as known on staged.entity_id = known.entity_id
+where known.entity_id is null
+order by staged.entity_id, staged.label
 on conflict (entity_id) do nothing;
 
 -- name: stage_evidence
@@ -67,12 +83,48 @@ create temporary table if not exists touched_triple (
 -- name: clear_evidence
 truncate pg_temp.staged_evidence, pg_temp.touched_triple;
 
+-- name: count_staged
+analyze pg_temp.staged_evidence;
+
 -- name: remove_evidence
+-- What the source said before and does not say now.
 -- Params: source text; its parts are called source:part.
-with gone as (
-    delete from kg.evidence
-    where source = %(source)s or starts_with(source, %(source)s || ':')
-    returning head_id, relation_id, tail_id, valid_from, observed_at
+with unsaid as (
+    select known.*
+    from kg.evidence as known
+    left join pg_temp.staged_evidence as staged
+        on
+            known.head_id = staged.head_id
+            and known.relation_id = staged.relation_id
+            and known.tail_id = staged.tail_id
+            and known.source = staged.source
+            and known.method = staged.method
+            and known.span = staged.span
+            and known.valid_from = staged.valid_from
+            and known.observed_at = staged.observed_at
+    where
+        (known.source = %(source)s or starts_with(known.source, %(source)s || ':'))
+        and staged.head_id is null
+),
+
+gone as (
+    delete from kg.evidence as evidence
+    using unsaid
+    where
+        evidence.head_id = unsaid.head_id
+        and evidence.relation_id = unsaid.relation_id
+        and evidence.tail_id = unsaid.tail_id
+        and evidence.source = unsaid.source
+        and evidence.method = unsaid.method
+        and evidence.span = unsaid.span
+        and evidence.valid_from = unsaid.valid_from
+        and evidence.observed_at = unsaid.observed_at
+    returning
+        evidence.head_id,
+        evidence.relation_id,
+        evidence.tail_id,
+        evidence.valid_from,
+        evidence.observed_at
 )
 
 insert into pg_temp.touched_triple (head_id, relation_id, tail_id, valid_from, observed_at)
@@ -85,36 +137,65 @@ select distinct
 from gone;
 
 -- name: add_evidence
--- Evidence that is staged twice counts once, with the higher confidence.
+-- What the source says now and did not say so before. Evidence that is staged twice counts once,
+-- with the higher confidence.
+with staged as (
+    select distinct on (
+        head_id, relation_id, tail_id, source, method, span, valid_from, observed_at
+    )
+        head_id,
+        relation_id,
+        tail_id,
+        source,
+        method,
+        span,
+        confidence,
+        document_id,
+        valid_from,
+        valid_to,
+        observed_at
+    from pg_temp.staged_evidence
+    order by
+        head_id asc,
+        relation_id asc,
+        tail_id asc,
+        source asc,
+        method asc,
+        span asc,
+        valid_from asc,
+        observed_at asc,
+        confidence desc, document_id asc, valid_to asc
+)
+
 insert into kg.evidence (
     head_id, relation_id, tail_id, source, method, span, confidence, document_id,
     valid_from, valid_to, observed_at
 )
-select distinct on (head_id, relation_id, tail_id, source, method, span, valid_from, observed_at)
-    head_id,
-    relation_id,
-    tail_id,
-    source,
-    method,
-    span,
-    confidence,
-    document_id,
-    valid_from,
-    valid_to,
-    observed_at
-from pg_temp.staged_evidence
-order by
-    head_id asc,
-    relation_id asc,
-    tail_id asc,
-    source asc,
-    method asc,
-    span asc,
-    valid_from asc,
-    observed_at asc,
-    confidence desc, document_id asc, valid_to asc;
+select staged.*
+from staged
+left join kg.evidence as known
+    on
+        staged.head_id = known.head_id
+        and staged.relation_id = known.relation_id
+        and staged.tail_id = known.tail_id
+        and staged.source = known.source
+        and staged.method = known.method
+        and staged.span = known.span
+        and staged.valid_from = known.valid_from
+        and staged.observed_at = known.observed_at
+where
+    known.head_id is null
+    or row(staged.confidence, staged.document_id, staged.valid_to)
+    is distinct from row(known.confidence, known.document_id, known.valid_to)
+on conflict (
+    head_id, relation_id, tail_id, source, method, span, valid_from, observed_at
+) do update set
+    confidence = excluded.confidence,
+    document_id = excluded.document_id,
+    valid_to = excluded.valid_to;
 
 -- name: touch_staged
+-- All that the source says, so that a triple that somebody took away comes back.
 insert into pg_temp.touched_triple (head_id, relation_id, tail_id, valid_from, observed_at)
 select
     head_id,
@@ -166,8 +247,8 @@ where
     and triple.observed_at = unfounded.observed_at;
 
 -- name: upsert_triples
--- One triple per touched statement that evidence speaks for. In the order of the primary key: its
--- index grows three times as fast.
+-- One triple per touched statement that evidence speaks for; only what differs is written. In the
+-- order of the primary key: its index grows three times as fast.
 with touched as (
     select distinct
         head_id,
@@ -200,25 +281,33 @@ believed as (
         evidence.observed_at
 )
 
-insert into kg.triple as present (
+insert into kg.triple (
     head_id, relation_id, tail_id, valid_from, observed_at, confidence, valid_to
 )
 select
-    head_id,
-    relation_id,
-    tail_id,
-    valid_from,
-    observed_at,
-    confidence,
-    valid_to
+    believed.head_id,
+    believed.relation_id,
+    believed.tail_id,
+    believed.valid_from,
+    believed.observed_at,
+    believed.confidence,
+    believed.valid_to
 from believed
-order by head_id, relation_id, tail_id
+left join kg.triple as known
+    on
+        believed.head_id = known.head_id
+        and believed.relation_id = known.relation_id
+        and believed.tail_id = known.tail_id
+        and believed.valid_from = known.valid_from
+        and believed.observed_at = known.observed_at
+where
+    known.head_id is null
+    or row(believed.confidence, believed.valid_to)
+    is distinct from row(known.confidence, known.valid_to)
+order by believed.head_id, believed.relation_id, believed.tail_id
 on conflict (head_id, relation_id, tail_id, valid_from, observed_at) do update set
     confidence = excluded.confidence,
-    valid_to = excluded.valid_to
-where
-present.confidence is distinct from excluded.confidence
-or present.valid_to is distinct from excluded.valid_to;
+    valid_to = excluded.valid_to;
 
 -- name: prune_entities
 -- Entities that nothing speaks of: no triple, no row of raw, no identity.
