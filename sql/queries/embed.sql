@@ -47,20 +47,72 @@ order by head_id, relation_id, tail_id;
 -- What the shop says of each product. One row per product with any text.
 select
     product_id,
-    coalesce(body, title) as body
+    coalesce(body, title) as body,
+    emb.text_hash(coalesce(body, title)) as text_hash
 from raw.product
 where coalesce(body, title) is not null
 order by product_id;
 
--- name: purchases
--- Who bought what until a time. One row per customer and product.
--- Params: known_at timestamptz.
-select distinct
+-- name: reusable
+-- The version in use, where it was made by the same encoder and code and its vectors are still
+-- those that a run left there. At most one row.
+-- Params: alias, code_version text, parameters jsonb, step text.
+with used as (
+    select
+        model.model_id,
+        'emb.m_' || model.model_id as table_name
+    from emb.alias
+    inner join emb.model on alias.model_id = model.model_id
+    where
+        alias.alias = %(alias)s
+        and model.code_version = %(code_version)s
+        and model.parameters @> %(parameters)s::jsonb
+)
+
+select distinct used.model_id
+from used
+inner join ops.run on ops.table_hash(to_regclass(used.table_name)) = run.outputs ->> used.table_name
+where run.step = %(step)s and run.status = 'finished';
+
+-- name: encoded
+-- The vectors of a version by the hash of their text. One row per distinct text.
+-- Params: model_id int.
+select
+    text_hash,
+    v
+from emb.encoded(%(model_id)s);
+
+-- name: forget_texts
+-- Params: model_id int.
+delete from emb.encoded_text
+where model_id = %(model_id)s;
+
+-- name: baskets
+-- The places in a list of products of those that a customer bought until a time. One row per
+-- customer who bought any of them, ordered.
+-- Params: products text[], known_at timestamptz.
+with product as (
+    select
+        product_id,
+        (place - 1)::int as place
+    from unnest(%(products)s::text[]) with ordinality as listed (product_id, place)
+),
+
+bought as (
+    select distinct
+        interaction.customer_id,
+        product.place
+    from raw.interaction
+    inner join product on interaction.product_id = product.product_id
+    where interaction.event = 'purchase' and interaction.occurred_at <= %(known_at)s
+)
+
+select
     customer_id,
-    product_id
-from raw.interaction
-where event = 'purchase' and occurred_at <= %(known_at)s
-order by customer_id, product_id;
+    array_agg(place order by place) as places
+from bought
+group by customer_id
+order by customer_id;
 
 -- name: create_tables
 -- Params: model_id, dim int.
