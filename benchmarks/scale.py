@@ -67,18 +67,26 @@ def run(
 ) -> StepResult:
     """Run one step as `kgfeatures demo` does."""
     from kgfeatures.embedding.base import TrainingSettings
-    from kgfeatures.steps import stages
+    from kgfeatures.steps import embed, embed_text
+    from kgfeatures.steps.extract import extract
+    from kgfeatures.steps.ingest import ingest
+    from kgfeatures.steps.profile import profile
+    from kgfeatures.steps.publish import publish
+    from kgfeatures.steps.recommend import recommend
+    from kgfeatures.steps.segment import segment
 
     training = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
     work: dict[str, Callable[[], StepResult]] = {
-        "ingest": lambda: stages.ingest(database, shop, progress=progress),
-        "extract": lambda: stages.extract(database, progress=progress),
-        "embed graph": lambda: stages.run_graph(database, settings=training, progress=progress),
-        "embed text": lambda: stages.run_text(database, ENCODER, features=True, progress=progress),
-        "profile": lambda: stages.profile(database, progress=progress),
-        "segment": lambda: stages.segment(database, progress=progress),
-        "recommend": lambda: stages.recommend(database, progress=progress),
-        "publish": lambda: stages.publish(database, progress=progress),
+        "ingest": lambda: ingest(database, shop, progress=progress),
+        "extract": lambda: extract(database, progress=progress),
+        "embed graph": lambda: embed.run_graph(database, settings=training, progress=progress),
+        "embed text": lambda: embed_text.run_text(
+            database, ENCODER, features=True, progress=progress
+        ),
+        "profile": lambda: profile(database, progress=progress),
+        "segment": lambda: segment(database, progress=progress),
+        "recommend": lambda: recommend(database, progress=progress),
+        "publish": lambda: publish(database, progress=progress),
     }
     return work[name]()
 
@@ -258,7 +266,8 @@ def main() -> None:
     from kgfeatures.cli.progress import terminal_progress
     from kgfeatures.db import connect, launcher
 
-    importlib.import_module("kgfeatures.steps.stages")  # the first step does not pay for it
+    for step in ("embed", "embed_text", "publish", "recommend", "segment"):
+        importlib.import_module(f"kgfeatures.steps.{step}")  # the first one does not pay for all
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # as root, another user runs the server
     shop = made_shop(folder / "shop", given.customers, given.products)

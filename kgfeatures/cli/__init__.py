@@ -7,6 +7,7 @@ the lock (sysexits.h's EX_TEMPFAIL: try again later), 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import tempfile
 import traceback
@@ -20,7 +21,7 @@ from typer.main import get_command
 
 from kgfeatures import __version__
 from kgfeatures.config import settings
-from kgfeatures.errors import BusyError, KGFeaturesError
+from kgfeatures.errors import BusyError, DatabaseError, KGFeaturesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _FAILED, _BUSY, _INTERRUPTED = 1, 75, 130
+_LITTLE_DISK_MB = 64
+"""A file of PostgreSQL's log takes 16 MB, and a server that broke down has given some back."""
 
 
 class Entry(NamedTuple):
@@ -119,10 +122,14 @@ def _app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit; every error ends here as one sentence."""
+    # The driver logs what it raises too.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         get_command(_app()).main(prog_name="kgfeatures")
     except BusyError as error:
         _fail(str(error), _BUSY)
+    except DatabaseError as error:
+        _fail(f"{error}{_full_disk(error)}")
     except KGFeaturesError as error:
         _fail(str(error))
     except SystemExit as end:
@@ -139,6 +146,24 @@ def main() -> None:
 def _fail(sentence: str, status: int = _FAILED) -> None:
     typer.echo(f"kgfeatures: {sentence}", err=True)
     sys.exit(status)
+
+
+def _full_disk(error: DatabaseError) -> str:
+    """Return what to add when the embedded server broke down for want of disk, else nothing."""
+    from kgfeatures.db import launcher
+    from kgfeatures.db.target import is_embedded
+
+    now = settings()
+    broke = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    if not (broke and is_embedded(now) and now.home.is_dir()):
+        return ""
+    free = launcher.free_bytes(now.home) >> 20
+    if free > _LITTLE_DISK_MB:
+        return ""
+    return (
+        f"; only {free} MB of disk are left in {now.home}, which is the likely reason: free some "
+        "disk space and run it again, nothing was half-written"
+    )
 
 
 def _unexpected(error: Exception) -> str:

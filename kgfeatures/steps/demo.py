@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kgfeatures.steps import stages
-from kgfeatures.steps.embed_text import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +21,7 @@ def demo(
     database: Database,
     folder: Path,
     *,
-    encoder: str = DEFAULT_ENCODER,
+    encoder: str | None = None,
     progress: Progress,
 ) -> Iterator[stages.Done]:
     """Run every stage in order and yield what each did, as soon as it is done.
@@ -31,7 +30,8 @@ def demo(
     ----------
     database : the shop's database, migrated.
     folder : holds dataset.yaml and its files.
-    encoder : of the product texts, which also fills the text vectors' feature tables.
+    encoder : of the product texts, which also fills the text vectors' feature tables; None takes
+        the default.
     progress : told of each stage.
 
     Raises

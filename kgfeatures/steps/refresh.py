@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfeatures.db.rehearsal import Forecast, Rehearsal
-from kgfeatures.db.runs import Step, StepResult, booked
+from kgfeatures.db.runs import Step, booked
 from kgfeatures.errors import DataError
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.llm import encoder_version
@@ -95,16 +95,13 @@ def refresh(database: Database, wish: Wish, progress: Progress) -> Iterator[stag
             report({"label": name, "done": number, "total": len(stages.STAGES)})
             # Read anew each time: what a stage finds depends on what those before it made.
             plan = plan_for(database, folder, wish)
-            for call in stages.STAGES[name](plan):
-                idle = call.idle if name in wish.stages else LEFT_OUT
-                done = _left(call, idle) if idle else stages.run(call, database, progress, plan)
+            for call in stages.STAGES[name](plan) if name in wish.stages else ():
+                done = stages.run(call, database, progress, plan)
                 if not done.result.skipped:
                     rows.update(done.result.rows)
                 yield done
-
-
-def _left(call: stages.Call, idle: str) -> stages.Done:
-    return stages.Done(StepResult(call.step, {}, 0.0, skipped=True), 0.0, idle=idle)
+            if name not in wish.stages:
+                yield stages.left(name, LEFT_OUT)
 
 
 def rehearse(database: Database, wish: Wish) -> list[Expected]:
@@ -124,10 +121,12 @@ def rehearse(database: Database, wish: Wish) -> list[Expected]:
         for name, calls in stages.STAGES.items():
             if touched:
                 plan.state.update(has_titles=True, has_texts=True, has_purchases=True)
+            if name not in wish.stages:
+                expected.append(Expected(name, LEFT_OUT))
+                continue
             for call in calls(plan):
-                idle = call.idle if name in wish.stages else LEFT_OUT
-                if idle:
-                    expected.append(Expected(call.step, LEFT_OUT, idle))
+                if call.idle:
+                    expected.append(Expected(call.step, LEFT_OUT, call.idle))
                     continue
                 rehearsal.forecasts.clear()
                 call.work(rehearsal, NoProgress())

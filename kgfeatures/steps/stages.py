@@ -2,6 +2,7 @@
 
 Each stage is one step, or one for each encoder and segmentation in use. A stage takes what it is
 to do from a `Plan`: an empty history gives the defaults, else everything is done as it was last.
+Each imports its step by itself: all of them together take seconds to load.
 """
 
 from __future__ import annotations
@@ -14,26 +15,15 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgfeatures.db.rehearsal import Rehearsal
-from kgfeatures.embedding.base import TrainingSettings
-from kgfeatures.extraction import DEFAULT_EXTRACTORS, EXTRACTORS
+from kgfeatures.db.runs import StepResult
 from kgfeatures.graph.manifest import read_manifest
-from kgfeatures.graph.selection import MAX_REJECTED
-from kgfeatures.recommend import NeighborSettings
-from kgfeatures.steps.embed import run_graph
-from kgfeatures.steps.embed_text import DEFAULT_ENCODER, alias_of, run_text
-from kgfeatures.steps.extract import extract
-from kgfeatures.steps.ingest import ingest
-from kgfeatures.steps.profile import profile
-from kgfeatures.steps.publish import publish
-from kgfeatures.steps.recommend import RecommendSettings, recommend
-from kgfeatures.steps.segment import DEFAULT_NAME, SegmentSettings, segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kgfeatures.db import Database
-    from kgfeatures.db.runs import StepResult
+    from kgfeatures.steps.segment import SegmentSettings
     from kgfeatures.types import Progress
 
     Work = Callable[[Database, Progress], StepResult]
@@ -119,12 +109,16 @@ def load(
     database: Database,
     folder: Path,
     *,
-    max_rejected: float = MAX_REJECTED,
+    max_rejected: float | None = None,
     progress: Progress | None = None,
     force: bool = False,
 ) -> StepResult:
     """Ingest a folder, and remember it as the one that `refresh` looks at; see `ingest`."""
-    result = ingest(database, folder, max_rejected=max_rejected, progress=progress, force=force)
+    from kgfeatures.graph.selection import MAX_REJECTED
+    from kgfeatures.steps.ingest import ingest
+
+    share = MAX_REJECTED if max_rejected is None else max_rejected
+    result = ingest(database, folder, max_rejected=share, progress=progress, force=force)
     if not isinstance(database, Rehearsal):
         name = read_manifest(folder).name
         database.execute("refresh.remember_shop", name=name, folder=str(folder.absolute()))
@@ -132,8 +126,8 @@ def load(
 
 
 def _ingest(plan: Plan) -> Iterable[Call]:
-    known = (plan.max_rejected, plan.params("ingest").get("max_rejected"), MAX_REJECTED)
-    share: float = next(value for value in known if value is not None)
+    last: float | None = plan.params("ingest").get("max_rejected")
+    share = last if plan.max_rejected is None else plan.max_rejected
     yield Call(
         "ingest",
         lambda db, told: load(db, plan.folder, max_rejected=share, progress=told),
@@ -141,6 +135,9 @@ def _ingest(plan: Plan) -> Iterable[Call]:
 
 
 def _extract(plan: Plan) -> Iterable[Call]:
+    from kgfeatures.extraction import DEFAULT_EXTRACTORS, EXTRACTORS
+    from kgfeatures.steps.extract import extract
+
     last = plan.params("extract").get("extractors", {})
     # The book sorts them; those of a later version that are gone here are left out.
     names = [name for name in EXTRACTORS if name in last] or DEFAULT_EXTRACTORS
@@ -152,6 +149,9 @@ def _extract(plan: Plan) -> Iterable[Call]:
 
 
 def _graph(plan: Plan) -> Iterable[Call]:
+    from kgfeatures.embedding.base import TrainingSettings
+    from kgfeatures.steps.embed import run_graph
+
     params = plan.params("embed graph")
     settings, model = known_fields(TrainingSettings, params), params.get("model", "transe")
     at = moment(params)
@@ -164,6 +164,8 @@ def _graph(plan: Plan) -> Iterable[Call]:
 
 def _text(plan: Plan) -> Iterable[Call]:
     """Give a call for each encoder in use; only one of them fills the feature tables."""
+    from kgfeatures.steps.embed_text import DEFAULT_ENCODER, alias_of
+
     steps = plan.steps("embed text_")
     encoders = {plan.params(step)["encoder"]: plan.params(step) for step in steps}
     fillers = [encoder for encoder, params in encoders.items() if params["features"]]
@@ -180,16 +182,22 @@ def _text(plan: Plan) -> Iterable[Call]:
 
 
 def _text_work(encoder: str, *, features: bool, known_at: dt.datetime | None) -> Work:
+    from kgfeatures.steps.embed_text import run_text
+
     return lambda db, told: run_text(
         db, encoder, features=features, known_at=known_at, progress=told
     )
 
 
 def _profile(_plan: Plan) -> Iterable[Call]:
+    from kgfeatures.steps.profile import profile
+
     yield Call("profile", lambda db, told: profile(db, progress=told))
 
 
 def _segment(plan: Plan) -> Iterable[Call]:
+    from kgfeatures.steps.segment import DEFAULT_NAME, SegmentSettings
+
     written = [f"segment {name}" for name in plan.state.get("published", [])]
     for step in plan.steps("segment ") or [f"segment {DEFAULT_NAME}"]:
         if step not in written:
@@ -197,10 +205,15 @@ def _segment(plan: Plan) -> Iterable[Call]:
 
 
 def _segment_work(settings: SegmentSettings) -> Work:
+    from kgfeatures.steps.segment import segment
+
     return lambda db, told: segment(db, settings, progress=told)
 
 
 def _recommend(plan: Plan) -> Iterable[Call]:
+    from kgfeatures.recommend import NeighborSettings
+    from kgfeatures.steps.recommend import RecommendSettings, recommend
+
     params = dict(plan.params("recommend"))
     if params.get("neighbors") is not None:
         params["neighbors"] = known_fields(NeighborSettings, params["neighbors"])
@@ -213,6 +226,8 @@ def _recommend(plan: Plan) -> Iterable[Call]:
 
 
 def _publish(_plan: Plan) -> Iterable[Call]:
+    from kgfeatures.steps.publish import publish
+
     yield Call("features materialize", lambda db, told: publish(db, progress=told))
 
 
@@ -230,15 +245,23 @@ STAGES: dict[str, Callable[[Plan], Iterable[Call]]] = {
 
 
 def run(call: Call, database: Database, progress: Progress, plan: Plan | None = None) -> Done:
-    """Run one call and return what it did and cost; the rows before are the plan's."""
+    """Run one call, unless it is idle, and return what it did and cost; rows before: the plan's."""
+    if call.idle:
+        return left(call.step, call.idle)
     began = _cpu_seconds()
     result = call.work(database, progress)
     return Done(result, _cpu_seconds() - began, plan.rows(call.step) if plan else {})
 
 
+def left(name: str, why: str) -> Done:
+    """Return what became of something that was not run."""
+    return Done(StepResult(name, {}, 0.0, skipped=True), 0.0, idle=why)
+
+
 def known_fields(kind: type[_Settings], params: Mapping[str, Any]) -> _Settings:
     """Return settings of a kind from what the book holds; what this version lacks is left out.
 
+    >>> from kgfeatures.steps.segment import SegmentSettings
     >>> known_fields(SegmentSettings, {"name": "value", "k": 5, "of_another_version": 1})
     SegmentSettings(name='value', k=5, vector_weight=0.25, seed=0)
     """

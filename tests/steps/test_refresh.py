@@ -11,6 +11,7 @@ from kgfeatures.db import Database
 from kgfeatures.db.runs import StepResult
 from kgfeatures.errors import BusyError, DataError, UnknownNameError
 from kgfeatures.steps import stages
+from kgfeatures.steps.embed_text import alias_of
 from kgfeatures.steps.refresh import Wish, refresh, rehearse, shop_folder
 from kgfeatures.types import NoProgress
 
@@ -135,8 +136,13 @@ def calls(monkeypatch, plan: stages.Plan, stage: str) -> list[tuple]:
         seen.append((*args, *kwargs.values()))
         return StepResult(stage, {}, 0, skipped=False)
 
-    for name in ("run_text", "run_graph", "segment", "recommend", "extract"):
-        monkeypatch.setattr(stages, name, spy)
+    for name in (
+        "embed.run_graph",
+        "embed_text.run_text",
+        "segment.segment",
+        "recommend.recommend",
+    ):
+        monkeypatch.setattr(f"kgfeatures.steps.{name}", spy)
     for call in stages.STAGES[stage](plan):
         stages.run(call, None, NoProgress())
     return seen
@@ -144,7 +150,7 @@ def calls(monkeypatch, plan: stages.Plan, stage: str) -> list[tuple]:
 
 def text(encoder: str, *, features: bool) -> tuple[str, dict]:
     params = {"encoder": encoder, "features": features, "known_at": None}
-    return (f"embed {stages.alias_of(encoder)}", params)
+    return (f"embed {alias_of(encoder)}", params)
 
 
 MINILM, CHARGRAM = "builtin:minilm", "builtin:chargram"
