@@ -1,5 +1,6 @@
 """k-means with the number of segments chosen by the silhouette, the same for the same input.
 
+Of many customers a sample finds the middles and the number; from there all customers go on.
 MacQueen 1967; k-means++ of Arthur, Vassilvitskii 2007; silhouette of Rousseeuw 1987, on a sample.
 """
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 CHOICES = tuple(range(4, 9))
 STARTS = 10
 SAMPLE = 2000
+LEARNED_FROM = 10_000
+"""Customers that the starts are tried on; where there are more, the last run goes on with all."""
 
 
 def cluster(
@@ -53,17 +56,32 @@ def cluster(
         raise DataError(f"k is {k}; with {n} customers it must be from 2 to {n - 1}")
     # One thread: sums come in one order, so that bits repeat.
     with threadpool_limits(1):
-        found = [_clustered(X, count, seed) for count in tried]
-    return max(found, key=lambda one: (round(one.silhouette, 9), -len(one.centers)))
+        seen = _sampled(X, max(tried), seed)
+        found = [_clustered(seen, count, seed) for count in tried]
+        best = max(found, key=lambda one: (round(one.silhouette, 9), -len(one.centers)))
+        return best if len(seen) == n else _clustered(X, len(best.centers), seed, best.centers)
 
 
-def _clustered(X: NDArray[np.float64], k: int, seed: int) -> Segmentation:
-    distinct = len(np.unique(X, axis=0))
+def _sampled(X: NDArray[np.float64], k: int, seed: int) -> NDArray[np.float64]:
+    """Return the customers to learn from: all, where a sample has fewer than k different ones."""
+    if len(X) > LEARNED_FROM:
+        rows = np.sort(np.random.default_rng(seed).choice(len(X), LEARNED_FROM, replace=False))
+        if len(np.unique(X[rows], axis=0)) >= k:
+            return X[rows]
+    return X
+
+
+def _clustered(
+    X: NDArray[np.float64], k: int, seed: int, begin: NDArray[np.float64] | None = None
+) -> Segmentation:
+    """Return k segments: the best of several starts, or what the middles `begin` lead to."""
+    distinct = len(np.unique(X, axis=0)) if begin is None else k
     if distinct < k:
         raise DataError(
             f"{k} segments were asked for, but there are {distinct} different customers; lower k"
         )
-    model = KMeans(k, n_init=STARTS, random_state=seed)  # pyright: ignore[reportArgumentType]
+    starts = {"n_init": STARTS} if begin is None else {"n_init": 1, "init": begin}
+    model = KMeans(k, random_state=seed, **starts)  # pyright: ignore[reportArgumentType]
     labels, order = by_size(model.fit_predict(X).astype(np.int64), k)
     centers = model.cluster_centers_[order]
     distance = np.linalg.norm(X - centers[labels], axis=1)

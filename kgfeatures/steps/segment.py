@@ -74,7 +74,7 @@ def segment(
     chosen = settings or SegmentSettings()
     step = Step(
         name=f"segment {chosen.name}",
-        version="1",
+        version="2",
         inputs=(
             "feature.customer_profile",
             "feature.customer_graph_vector",
@@ -117,8 +117,7 @@ def _vectors(conn: Connection[TupleRow], customers: pd.Series) -> FloatArray | N
     keys, vectors = transport.read_vectors(conn, "segment.vectors")
     if len(keys) == 0:
         return None
-    place = {key: row for row, key in enumerate(keys)}
-    rows = np.array([place.get(key, -1) for key in customers])
+    rows = pd.Index(keys).get_indexer(pd.Index(customers))
     aligned = vectors[rows]
     aligned[rows < 0] = np.nan
     return aligned

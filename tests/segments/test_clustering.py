@@ -48,6 +48,22 @@ def test_the_same_customers_give_the_same_segments_bit_for_bit():
     assert one.silhouette == other.silhouette
 
 
+def test_a_sample_of_many_customers_leads_all_to_their_groups(monkeypatch: pytest.MonkeyPatch):
+    X, truth = blobs()
+    monkeypatch.setattr("kgfeatures.segments.clustering.LEARNED_FROM", 60)
+    found = cluster(X)
+    assert found.segment_id.tolist() == truth.tolist()
+    assert np.allclose(found.centers, [X[truth == i].mean(axis=0) for i in range(5)])
+
+
+def test_where_a_sample_misses_the_few_that_differ_all_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("kgfeatures.segments.clustering.LEARNED_FROM", 3)
+    X = np.repeat([[0.0], [1.0], [2.0]], [96, 2, 2], axis=0)
+    assert cluster(X, 3).sizes.tolist() == [96, 2, 2]
+
+
 @pytest.mark.parametrize("k", [1, 0, 150])
 def test_a_number_of_segments_out_of_range_is_refused(k: int):
     with pytest.raises(DataError, match=f"k is {k}; with 150 customers it must be from 2 to 149"):
