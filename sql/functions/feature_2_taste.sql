@@ -17,6 +17,7 @@ returns table (
 language sql stable
 set search_path = pg_catalog
 set work_mem = '64MB'
+set jit = off
 set enable_nestloop = off
 set enable_mergejoin = off
 as $$

@@ -1,30 +1,56 @@
--- The behaviour of customers as known at given moments.
+-- The behaviour of customers as known at given moments. Sums are numeric: exact, whatever the row
+-- order, so that rows computed alone equal those computed with all others, bit for bit.
 
-create or replace function feature.customer_profile_at(cutoffs timestamptz[])
+create or replace function feature.customer_behaviour_at(
+    cutoffs timestamptz[],
+    customer_ids text[] default null,
+    since timestamptz[] default null
+)
 returns setof feature.customer_profile
 language sql stable
 set search_path = pg_catalog
 set timezone = 'UTC'
 set work_mem = '64MB'
+set jit = off
 as $$
     with moment as (
         select distinct unnest(cutoffs) as cutoff
     ),
 
+    scope as (
+        select
+            everybody.customer_id,
+            '-infinity'::timestamptz as since
+        from (select distinct customer_id from raw.interaction) as everybody
+        where customer_ids is null
+        union all
+        select
+            given.customer_id,
+            given.since
+        from unnest(customer_ids, customer_behaviour_at.since) as given (customer_id, since)
+    ),
+
     -- One row per customer, basket, event and moment. An order is a basket; without basket ids,
-    -- what a customer bought at one moment. Sums are numeric: exact, whatever the row order.
+    -- what a customer bought at one moment.
     line as (
         select
-            customer_id,
-            coalesce(basket_id, occurred_at::text) as basket,
-            event,
-            occurred_at,
+            interaction.customer_id,
+            scope.since,
+            coalesce(interaction.basket_id, interaction.occurred_at::text) as basket,
+            interaction.event,
+            interaction.occurred_at,
             count(*) as interactions,
-            count(distinct product_id) as products,
-            sum(abs(coalesce(quantity, 1))::numeric) as units,
-            sum(amount::numeric) as amount
+            count(distinct interaction.product_id) as products,
+            sum(abs(coalesce(interaction.quantity, 1))::numeric) as units,
+            sum(interaction.amount::numeric) as amount
         from raw.interaction
-        group by customer_id, basket, event, occurred_at
+        inner join scope on interaction.customer_id = scope.customer_id
+        group by
+            interaction.customer_id,
+            scope.since,
+            basket,
+            interaction.event,
+            interaction.occurred_at
     ),
 
     -- One row per customer and cut-off after its first interaction: everything but counts of orders.
@@ -45,7 +71,7 @@ as $$
             sum(products) filter (where event = 'purchase' and recent_365d) as basket_products_365d,
             sum(units) filter (where event = 'return' and recent_365d) as returned_units_365d
         from line
-        inner join moment on line.occurred_at < moment.cutoff
+        inner join moment on line.occurred_at < moment.cutoff and line.since < moment.cutoff
         cross join lateral (
             select
                 line.occurred_at >= moment.cutoff - interval '30 days' as recent_30d,
@@ -59,11 +85,12 @@ as $$
     basket as (
         select
             customer_id,
+            since,
             event,
             min(occurred_at) as ordered_at
         from line
         where event in ('purchase', 'return')
-        group by customer_id, event, basket
+        group by customer_id, since, event, basket
     ),
 
     orders as (
@@ -84,23 +111,25 @@ as $$
             count(*) filter (where event = 'return' and ordered_at >= cutoff - interval '365 days')
                 as returns_365d
         from basket
-        inner join moment on basket.ordered_at < moment.cutoff
+        inner join moment on basket.ordered_at < moment.cutoff and basket.since < moment.cutoff
         group by basket.customer_id, moment.cutoff
     ),
 
     order_day as (
         select
             customer_id,
+            since,
             ordered_at::date as ordered_on,
             min(ordered_at) as known_at
         from basket
         where event = 'purchase'
-        group by customer_id, ordered_at::date
+        group by customer_id, since, ordered_at::date
     ),
 
     gap as (
         select
             customer_id,
+            since,
             known_at,
             ordered_on - lag(ordered_on) over (partition by customer_id order by ordered_on) as days
         from order_day
@@ -113,7 +142,7 @@ as $$
             avg(gap.days)::float8 as days_mean,
             percentile_cont(0.5) within group (order by gap.days) as days_median
         from gap
-        inner join moment on gap.known_at < moment.cutoff
+        inner join moment on gap.known_at < moment.cutoff and gap.since < moment.cutoff
         where gap.days is not null
         group by gap.customer_id, moment.cutoff
     ),
@@ -122,14 +151,16 @@ as $$
     -- one row per product is valid at a cut-off: the latest.
     latest as (
         select
-            customer_id,
-            product_id,
-            occurred_at,
-            lead(occurred_at, 1, 'infinity') over (
-                partition by customer_id, product_id order by occurred_at
+            interaction.customer_id,
+            scope.since,
+            interaction.occurred_at,
+            lead(interaction.occurred_at, 1, 'infinity') over (
+                partition by interaction.customer_id, interaction.product_id
+                order by interaction.occurred_at
             ) as next_at
         from raw.interaction
-        where event = 'purchase'
+        inner join scope on interaction.customer_id = scope.customer_id
+        where interaction.event = 'purchase'
     ),
 
     breadth as (
@@ -142,23 +173,10 @@ as $$
         inner join moment
             on
                 latest.occurred_at < moment.cutoff
+                and latest.since < moment.cutoff
                 and latest.next_at >= moment.cutoff
                 and latest.occurred_at >= moment.cutoff - interval '365 days'
         group by latest.customer_id, moment.cutoff
-    ),
-
-    favourite as (
-        select
-            customer_id,
-            cutoff,
-            max(value) filter (where place_in_relation = 1 and relation = 'has_colour') as colour,
-            max(value) filter (where place_in_relation = 1 and relation = 'made_of') as material,
-            max(value) filter (where place_in_relation = 1 and relation = 'is_a') as object,
-            max(value) filter (where place_in_relation = 1 and relation = 'has_theme') as theme,
-            array_agg(relation || '=' || value order by place) filter (where place <= 5)
-                as attributes
-        from feature.taste(cutoffs, best => 5)
-        group by customer_id, cutoff
     ),
 
     home as (
@@ -168,6 +186,7 @@ as $$
             min(coalesce(tail.label, tail.key) collate "C") as country
         from kg.triple
         inner join kg.entity as customer on triple.head_id = customer.entity_id
+        inner join scope on customer.key = scope.customer_id
         inner join kg.entity as tail on triple.tail_id = tail.entity_id
         inner join moment
             on
@@ -206,17 +225,76 @@ as $$
         coalesce(orders.returns_365d, 0)::int,
         (coalesce(volume.returned_units_365d, 0) / nullif(volume.units_365d, 0))::float8,
         home.country,
+        null,
+        null,
+        null,
+        null,
+        '{}'::text[]
+    from volume
+    left join orders using (customer_id, cutoff)
+    left join rhythm using (customer_id, cutoff)
+    left join breadth using (customer_id, cutoff)
+    left join home using (customer_id, cutoff)
+$$;
+comment on function feature.customer_behaviour_at(timestamptz[], text[], timestamptz[]) is
+'feature.customer_profile_at without favourites, of all customers or of those given; of each of these only at cut-offs after its since.';
+
+create or replace function feature.customer_profile_at(cutoffs timestamptz[])
+returns setof feature.customer_profile
+language sql stable
+set search_path = pg_catalog
+as $$
+    with favourite as (
+        select
+            customer_id,
+            cutoff,
+            max(value) filter (where place_in_relation = 1 and relation = 'has_colour') as colour,
+            max(value) filter (where place_in_relation = 1 and relation = 'made_of') as material,
+            max(value) filter (where place_in_relation = 1 and relation = 'is_a') as object,
+            max(value) filter (where place_in_relation = 1 and relation = 'has_theme') as theme,
+            array_agg(relation || '=' || value order by place) filter (where place <= 5)
+                as attributes
+        from feature.taste(cutoffs, best => 5)
+        group by customer_id, cutoff
+    )
+
+    select
+        behaviour.customer_id,
+        behaviour.event_timestamp,
+        behaviour.created_timestamp,
+        behaviour.tenure_days,
+        behaviour.interactions_30d,
+        behaviour.days_since_last_order,
+        behaviour.orders_30d,
+        behaviour.orders_90d,
+        behaviour.orders_365d,
+        behaviour.orders_total,
+        behaviour.spend_30d,
+        behaviour.spend_90d,
+        behaviour.spend_365d,
+        behaviour.spend_total,
+        behaviour.units_90d,
+        behaviour.units_365d,
+        behaviour.products_90d,
+        behaviour.products_365d,
+        behaviour.basket_spend_mean_365d,
+        behaviour.basket_products_mean_365d,
+        behaviour.days_between_orders_mean,
+        behaviour.days_between_orders_median,
+        behaviour.returns_90d,
+        behaviour.returns_365d,
+        behaviour.return_rate_365d,
+        behaviour.country,
         favourite.colour,
         favourite.material,
         favourite.object,
         favourite.theme,
         coalesce(favourite.attributes, '{}')
-    from volume
-    left join orders using (customer_id, cutoff)
-    left join rhythm using (customer_id, cutoff)
-    left join breadth using (customer_id, cutoff)
-    left join favourite using (customer_id, cutoff)
-    left join home using (customer_id, cutoff)
+    from feature.customer_behaviour_at(cutoffs) as behaviour
+    left join favourite
+        on
+            behaviour.customer_id = favourite.customer_id
+            and behaviour.event_timestamp = favourite.cutoff
 $$;
 comment on function feature.customer_profile_at(timestamptz[]) is
 'The rows that feature.customer_profile has, or would have, at given moments: each computed from what occurred strictly before. Needs read access to raw.interaction.';

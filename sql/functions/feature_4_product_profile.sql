@@ -1,13 +1,34 @@
 -- The behaviour of products as known at given moments.
 
-create or replace function feature.product_profile_at(cutoffs timestamptz[])
+drop function if exists feature.product_profile_at(timestamptz[]);
+
+create or replace function feature.product_profile_at(
+    cutoffs timestamptz[],
+    product_ids text[] default null,
+    since timestamptz[] default null
+)
 returns setof feature.product_profile
 language sql stable
 set search_path = pg_catalog
 set timezone = 'UTC'
+set work_mem = '64MB'
+set jit = off
 as $$
     with moment as (
         select distinct unnest(cutoffs) as cutoff
+    ),
+
+    scope as (
+        select
+            everything.product_id,
+            '-infinity'::timestamptz as since
+        from (select distinct product_id from raw.interaction) as everything
+        where product_ids is null
+        union all
+        select
+            given.product_id,
+            given.since
+        from unnest(product_ids, product_profile_at.since) as given (product_id, since)
     ),
 
     -- Every moment at which some window begins or ends. Between two of them the exact time does
@@ -26,15 +47,17 @@ as $$
 
     line as (
         select
-            product_id,
-            customer_id,
-            coalesce(basket_id, occurred_at::text) as basket,
-            event,
-            occurred_at,
-            coalesce(bounds[width_bucket(occurred_at, bounds)], '-infinity') as slot_at,
-            abs(coalesce(quantity, 1))::numeric as units,
-            amount::numeric as amount
+            interaction.product_id,
+            scope.since,
+            interaction.customer_id,
+            coalesce(interaction.basket_id, interaction.occurred_at::text) as basket,
+            interaction.event,
+            interaction.occurred_at,
+            coalesce(bounds[width_bucket(interaction.occurred_at, bounds)], '-infinity') as slot_at,
+            abs(coalesce(interaction.quantity, 1))::numeric as units,
+            interaction.amount::numeric as amount
         from raw.interaction
+        inner join scope on interaction.product_id = scope.product_id
         cross join bounds
     ),
 
@@ -42,6 +65,7 @@ as $$
     slot as (
         select
             product_id,
+            since,
             slot_at,
             min(occurred_at) as first_at,
             count(*) as interactions,
@@ -49,7 +73,7 @@ as $$
             sum(amount) filter (where event = 'purchase') as revenue,
             sum(units) filter (where event = 'return') as returned_units
         from line
-        group by product_id, slot_at
+        group by product_id, since, slot_at
     ),
 
     volume as (
@@ -68,7 +92,7 @@ as $$
             sum(returned_units) filter (where slot_at >= cutoff - interval '365 days')
                 as returned_units_365d
         from slot
-        inner join moment on slot.slot_at < moment.cutoff
+        inner join moment on slot.slot_at < moment.cutoff and slot.since < moment.cutoff
         group by slot.product_id, moment.cutoff
     ),
 
@@ -76,24 +100,26 @@ as $$
     basket as (
         select
             product_id,
+            since,
             customer_id,
             event,
             min(occurred_at) as ordered_at,
             min(slot_at) as slot_at
         from line
         where event in ('purchase', 'return')
-        group by product_id, customer_id, event, basket
+        group by product_id, since, customer_id, event, basket
     ),
 
     order_slot as (
         select
             product_id,
+            since,
             slot_at,
             max(ordered_at) filter (where event = 'purchase') as last_at,
             count(*) filter (where event = 'purchase') as orders,
             count(*) filter (where event = 'return') as returns
         from basket
-        group by product_id, slot_at
+        group by product_id, since, slot_at
     ),
 
     orders as (
@@ -108,7 +134,8 @@ as $$
             sum(returns) filter (where slot_at >= cutoff - interval '90 days') as returns_90d,
             sum(returns) filter (where slot_at >= cutoff - interval '365 days') as returns_365d
         from order_slot
-        inner join moment on order_slot.slot_at < moment.cutoff
+        inner join moment
+            on order_slot.slot_at < moment.cutoff and order_slot.since < moment.cutoff
         group by order_slot.product_id, moment.cutoff
     ),
 
@@ -117,6 +144,7 @@ as $$
     latest as (
         select
             product_id,
+            since,
             slot_at,
             lead(slot_at, 1, 'infinity') over buyer as next_at,
             lag(slot_at) over buyer as previous_at
@@ -128,13 +156,14 @@ as $$
     latest_slot as (
         select
             product_id,
+            since,
             slot_at,
             next_at,
             previous_at,
             count(*) as buyers
         from latest
         where next_at > slot_at
-        group by product_id, slot_at, next_at, previous_at
+        group by product_id, since, slot_at, next_at, previous_at
     ),
 
     reach as (
@@ -149,6 +178,7 @@ as $$
         inner join moment
             on
                 latest_slot.slot_at < moment.cutoff
+                and latest_slot.since < moment.cutoff
                 and latest_slot.next_at >= moment.cutoff
                 and latest_slot.slot_at >= moment.cutoff - interval '365 days'
         group by latest_slot.product_id, moment.cutoff
@@ -167,6 +197,7 @@ as $$
         from kg.triple
         inner join kg.relation on triple.relation_id = relation.relation_id
         inner join kg.entity as product on triple.head_id = product.entity_id
+        inner join scope on product.key = scope.product_id
         inner join kg.entity as tail on triple.tail_id = tail.entity_id
         inner join moment
             on
@@ -226,5 +257,5 @@ as $$
     left join reach using (product_id, cutoff)
     left join description using (product_id, cutoff)
 $$;
-comment on function feature.product_profile_at(timestamptz[]) is
-'The rows that feature.product_profile has, or would have, at given moments: each computed from what occurred strictly before. Needs read access to raw.interaction.';
+comment on function feature.product_profile_at(timestamptz[], text[], timestamptz[]) is
+'The rows that feature.product_profile has, or would have, at given moments: each computed from what occurred strictly before; of all products or of those given, of each of these only at cut-offs after its since. Needs read access to raw.interaction.';
