@@ -23,6 +23,7 @@ from kgfeatures.graph.guessing import SURE, Profiled, guess_all
 from kgfeatures.graph.manifest import FILE_NAME, SHAPES, Section
 from kgfeatures.graph.profiling import one_line, profile
 from kgfeatures.graph.sketching import sketch
+from kgfeatures.graph.sketching_outreach import set_aside_undated
 from kgfeatures.graph.sniffing import Written, ending, sniff
 from kgfeatures.graph.triple_files import DICTIONARIES
 from kgfeatures.graph.yaml_values import Where
@@ -194,6 +195,7 @@ def drafted(name: str, sources: list[Profiled], found: list[Entry], left_out: li
         elif source.written.notes:
             entries[0].notes += source.written.notes
         found = [*found, *entries]
+    set_aside_undated(found)
     active = [entry.kind for entry in found if entry.active]
     lines = [*heading(name, active), *body(found)]
     lines += ["", *(f"# left out: {reason}" for reason in left_out)] if left_out else []

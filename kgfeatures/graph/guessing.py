@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SURE = 0.8
 KEYS = ("customer", "product")
+OUTREACH = ("campaign", "coupon")
 SINGLE = (
     *("customer", "product", "timestamp", "basket", "quantity", "price", "amount", "split"),
     *("event", "rating", "title"),
@@ -166,10 +167,11 @@ def rate(
     role: str, column: Column, links: Mapping[str, tuple[float, str]], unnamed: float
 ) -> tuple[float, str]:
     """Return how well a column fits a role, in [0, 1), and why."""
-    fit = fitness(role, column)
+    named = likeness(role, column.name)
+    other = role in KEYS and is_outreach(column.name, named)
+    fit = 0.0 if other else fitness(role, column)
     if not fit:
         return 0.0, ""
-    named = likeness(role, column.name)
     score, why = named * fit, "by its name" if named else ""
     if role == "timestamp" and not named:
         return 0.6 * fit, "the values are times, the name says nothing"
@@ -185,6 +187,11 @@ def rate(
         repeats = column.distinct < 0.9 * column.filled
         return unnamed + (0.05 if repeats else 0.0), "it could be a key, the name says nothing"
     return score, why
+
+
+def is_outreach(name: str, named: float) -> bool:
+    """Return whether a column is called a campaign or a coupon rather than what `named` rates."""
+    return max(likeness(role, name) for role in OUTREACH) > max(named, 0.8)
 
 
 def is_open(role: str, column: Column) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kgfeatures.graph.entries import Entry, Line, hint, place, role_line, time_lines, unused, word
 from kgfeatures.graph.guessing import KEYS, SURE, could_be_key
 from kgfeatures.graph.manifest import SHAPES
+from kgfeatures.graph.sketching_outreach import outreach
 from kgfeatures.graph.vocabulary import event_of, likeness, parts, relation_name
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ def sketch(source: Profiled, taken: set[str]) -> list[Entry]:
     keys = [key for key in KEYS if key in source.roles]
     if is_triples(source):
         return [named_triples(source)]
+    happened = len(keys) == 2 and "timestamp" in source.roles
+    reached = None if happened else outreach(source)
+    if reached is not None:
+        return [reached]
     if is_documents(source, keys):
         return [documents(source, keys)]
-    if len(keys) == 2 and "timestamp" in source.roles:
+    if happened:
         return interactions(source)
     owners = [key for key in keys if source.columns[source.roles[key].column].unique]
     if owners:

@@ -28,6 +28,22 @@ ROLES: dict[str, str] = {
     "text": """description text body review reviewtext comment comments notes note summary content
         beschreibung message question answer 描述 评论 评价 内容 备注 简介 详情 留言""",
     "language": "language lang 语言",
+    "campaign": """campaign campaignid campaignname campaignkey mailing mailingid newsletter
+        kampagne kampagnennr campagne campaña 活动 营销活动 促销活动""",
+    "coupon": """coupon couponid couponcode couponupc couponno voucher vouchercode voucherid
+        gutschein gutscheincode promocode vale cupón 优惠券 代金券 券 优惠码""",
+    "treatment": """treatment treated istreated treat group testgroup arm assignment gruppe 实验组
+        分组 组别 实验分组""",
+    "variant": "variant version variante 版本",
+    "propensity": "propensity propensityscore ps 倾向",
+    "channel": "channel medium kanal canal 渠道",
+    "start": "start starts startsat startdate begin begins begindate from von debut 开始 开始时间",
+    "end": "end ends endsat enddate until stop stopdate to bis fin 结束 结束时间",
+    "issued": """issued issuedat issuedate issue given sent granted received 发放 领取 发放时间
+        领取时间""",
+    "redeemed": """redeemed redeemedat redemption redemptiondate redeem used usedat eingelöst 使用
+        核销 使用时间 核销时间""",
+    "discount": "discount percent percentage off rabatt remise descuento 折扣 面额",
     "head": "head subject source",
     "relation": "relation predicate property 关系",
     "tail": "tail object target",
