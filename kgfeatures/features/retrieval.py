@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ from kgfeatures.db.visit import visit
 from kgfeatures.errors import DataError
 from kgfeatures.features.offline import labels as labelling
 from kgfeatures.features.offline import ranges, statements
-from kgfeatures.features.offline.history import History, Joined
+from kgfeatures.features.offline.history import History, as_arrow, as_frame, in_batches
 from kgfeatures.features.offline.tables import described
 from kgfeatures.features.offline.writing import save
 from kgfeatures.features.source import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     import pandas as pd
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db.composing import Statement
+    from kgfeatures.features.offline.history import Found
     from kgfeatures.features.offline.labels import Labels
     from kgfeatures.features.offline.plans import Plan, Way
     from kgfeatures.features.offline.tables import FeatureTable
@@ -90,34 +92,57 @@ class Request:
         labelling.require_keys(self.columns, self.tables)
         labelling.require_free_names(self.columns, self.tables)
 
-    def run(self, seconds: float | None = None) -> Joined:
+    def arrow(self, seconds: float | None = None) -> pa.Table:
         """Return the labels with their features.
 
         Raises
         ------
         DataError, UnknownNameError, DatabaseError : see get_historical_features.
         """
+        with self._run(seconds) as (labels, found):
+            return as_arrow(labels, found, dictionary=self.dictionary)
+
+    def frame(self, seconds: float | None = None) -> pd.DataFrame:
+        """Return the same as a frame; raises what `arrow` raises."""
+        with self._run(seconds) as (labels, found):
+            return as_frame(labels, found)
+
+    def batches(self, rows: int, seconds: float | None = None) -> Iterator[pa.Table]:
+        """Yield the same some rows at a time; raises what `arrow` raises."""
+        with self._run(seconds) as (labels, found):
+            yield from in_batches(labels, found, rows)
+
+    @contextmanager
+    def _run(self, seconds: float | None) -> Generator[tuple[pa.Table, Iterator[Found]]]:
+        """Give the labels, and what they find in one view after the other."""
         with visit(self.dsn, seconds) as conn:
             tables = [described(conn, table) for table in self.tables]
-            if self.span is not None and len(tables) == 1:
-                query = ranges.rows_of_one(tables[0], self.span)
-                return Joined(read_statement(conn, tables[0].view, query), [])
-            labels = self.labels(conn, tables)
+            labels = None if self._is_one_range else self.labels(conn, tables)
             if labels is None:
-                empty = read_statement(conn, "features", self._statement(tables))
-                return Joined(empty, [])
-            joined = History(conn, labels, self.way).join(tables)
-        self.plans = [one.plan for one in joined.found]
-        if self.explain:
-            sys.stderr.writelines(f"{plan}\n" for plan in self.plans)
-        return joined
+                yield read_statement(conn, "features", self._statement(tables)), iter(())
+            else:
+                yield labels.rows, self._found(History(conn, labels, self.way), tables)
+
+    def _found(self, history: History, tables: list[FeatureTable]) -> Iterator[Found]:
+        self.plans = []
+        for table in tables:
+            found = history.find(table)
+            self.plans.append(found.plan)
+            if self.explain:
+                sys.stderr.write(f"{found.plan}\n")
+            yield found
+
+    @property
+    def _is_one_range(self) -> bool:
+        """Whether the answer is just the rows of one table in a range of dates."""
+        return self.span is not None and len(self.tables) == 1
 
     def expect(self) -> list[Plan]:
         """Return the plans, chosen but not run."""
         with visit(self.dsn) as conn:
             tables = [described(conn, table) for table in self.tables]
-            labels = self.labels(conn, tables)
-            if labels is None or (self.span is not None and len(tables) == 1):
+            labels = None if self._is_one_range else self.labels(conn, tables)
+            if labels is None:
                 return []
             history = History(conn, labels, self.way)
             return [history.plan(table, labels.keys(table)) for table in tables]
@@ -157,7 +182,7 @@ class Request:
         return moments[int(order[0])].as_py(), moments[int(order[-1])].as_py()
 
     def _statement(self, tables: list[FeatureTable]) -> Statement:
-        if self.span is not None and len(tables) == 1:
+        if self.span is not None and self._is_one_range:
             return ranges.rows_of_one(tables[0], self.span)
         if self._labels is not None and not isinstance(self.entity_df, str):
             rows, time = self._labels.rows, self._labels.time
@@ -278,7 +303,7 @@ class HistoryJob(_Job):
         """
         if self.on_demand_feature_views or validation_reference is not None:
             return super().to_df(validation_reference, timeout)
-        return self.request.run(timeout).frame()
+        return self.request.frame(timeout)
 
     def to_sql(self) -> str:
         """Return one statement that gives the same rows, and runs by itself."""
@@ -286,10 +311,10 @@ class HistoryJob(_Job):
 
     def batches(self, rows: int = 100_000, timeout: int | None = None) -> Iterator[pa.Table]:
         """Yield the result some rows at a time; vectors are expanded for those rows only."""
-        return self.request.run(timeout).batches(rows)
+        return self.request.batches(rows, timeout)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
-        return self.request.run(timeout).arrow(dictionary=self.request.dictionary)
+        return self.request.arrow(timeout)
 
 
 class QueryJob(_Job):

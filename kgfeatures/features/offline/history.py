@@ -21,7 +21,7 @@ from kgfeatures.features.offline.labels import UTC
 from kgfeatures.features.offline.plans import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -54,81 +54,91 @@ class Found:
     features: pa.Table
 
 
-@dataclass(frozen=True)
-class Joined:
-    """Labels with what they found, not expanded yet."""
+def as_arrow(labels: pa.Table, found: Iterable[Found], *, dictionary: bool = False) -> pa.Table:
+    """Return one row per label, in their order: its columns, then the features.
 
-    labels: pa.Table
-    found: Sequence[Found]
-
-    def arrow(self, *, dictionary: bool = False) -> pa.Table:
-        """Return one row per label, in their order: its columns, then the features.
-
-        Parameters
-        ----------
-        dictionary : lists (vectors) stay dictionaries, each distinct one stored once.
-        """
-        made = self.labels
-        for one in self.found:
-            made = _beside(made, one, dictionary=dictionary)
-        return made
-
-    def frame(self) -> pd.DataFrame:
-        """Return the same as a frame; rows with equal vectors share one array."""
-        import pandas as pd
-
-        columns: dict[str, Any] = {}
-        for one in self.found:
-            for column in one.features.column_names:
-                given = one.features.column(column)
-                if types.is_list(given.type):
-                    columns[column] = _shared(given, one.rows)
-                else:
-                    columns[column] = given.take(_numbers(one.rows)).to_pandas()
-        labels = self.labels.to_pandas().reset_index(drop=True)
-        return pd.concat([labels, pd.DataFrame(columns)], axis=1) if columns else labels
-
-    def batches(self, rows: int) -> Iterator[pa.Table]:
-        """Yield the same `rows` rows at a time, so that vectors are never expanded all at once."""
-        for first in range(0, self.labels.num_rows, rows):
-            part = [
-                Found(one.plan, one.rows[first : first + rows], one.features) for one in self.found
-            ]
-            yield Joined(self.labels.slice(first, rows), part).arrow()
-
-
-def _beside(made: pa.Table, one: Found, *, dictionary: bool) -> pa.Table:
-    taken = _taken(one.features, one.rows, dictionary=dictionary)
-    for field, column in zip(taken.schema, taken.columns, strict=True):
-        made = made.append_column(field, column)
+    Parameters
+    ----------
+    found : what the labels found, one view after the other; each is forgotten when it is expanded.
+    dictionary : lists (vectors) stay dictionaries, each distinct one stored once.
+    """
+    made = labels
+    for one in found:
+        numbers = pa.array(one.rows, mask=one.rows < 0)
+        for column in one.features.column_names:
+            given = one.features.column(column)
+            if dictionary and types.is_list(given.type):
+                taken = pa.DictionaryArray.from_arrays(numbers, whole(given))
+            elif types.is_list(given.type):
+                taken = _lists(given, one.rows)
+            else:
+                taken = whole(given.take(numbers))
+            made = made.append_column(column, taken)
     return made
 
 
-def _taken(features: pa.Table, rows: RowNumbers, *, dictionary: bool) -> pa.Table:
-    """Return the features of each label."""
-    wanted = _numbers(rows)
+def as_frame(labels: pa.Table, found: Iterable[Found]) -> pd.DataFrame:
+    """Return the same as a frame; labels that found the same row share one array."""
+    import pandas as pd
+
     columns: dict[str, Any] = {}
-    for column in features.column_names:
-        given = features.column(column)
-        if dictionary and types.is_list(given.type):
-            columns[column] = pa.DictionaryArray.from_arrays(wanted, given.combine_chunks())
-        elif types.is_list(given.type) and len(rows) > CHUNK_ROWS:
-            parts = range(0, len(rows), CHUNK_ROWS)
-            columns[column] = pa.chunked_array(
-                [_chunk(given.take(wanted.slice(first, CHUNK_ROWS))) for first in parts]
-            )
-        else:
-            columns[column] = _chunk(given.take(wanted))
-    return pa.table(columns) if columns else features
+    for one in found:
+        numbers = pa.array(one.rows, mask=one.rows < 0)
+        for column in one.features.column_names:
+            given = one.features.column(column)
+            if types.is_list(given.type):
+                columns[column] = _shared(given, one.rows)
+            else:
+                columns[column] = given.take(numbers).to_pandas()
+    made = labels.to_pandas().reset_index(drop=True)
+    return pd.concat([made, pd.DataFrame(columns)], axis=1) if columns else made
 
 
-def _numbers(rows: RowNumbers) -> pa.Array:
-    return pa.array(rows, mask=rows < 0)
+def in_batches(labels: pa.Table, found: Iterable[Found], rows: int) -> Iterator[pa.Table]:
+    """Yield the same `rows` rows at a time, so that vectors are never expanded all at once."""
+    all_found = list(found)
+    for first in range(0, labels.num_rows, rows):
+        part = [Found(one.plan, one.rows[first : first + rows], one.features) for one in all_found]
+        yield as_arrow(labels.slice(first, rows), part)
 
 
-def _chunk(column: pa.ChunkedArray) -> pa.Array:
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array."""
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def _lists(column: pa.ChunkedArray, rows: RowNumbers) -> pa.ChunkedArray:
+    """Return each label's list; numbers are copied once, into memory of just their size."""
+    lists = whole(column)
+    parts = [rows[first : first + CHUNK_ROWS] for first in range(0, len(rows), CHUNK_ROWS)]
+    width = _width(lists)
+    if width is None:
+        taken = [lists.take(pa.array(part, mask=part < 0)) for part in parts]
+    else:
+        matrix = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        taken = [_vectors(matrix, part) for part in parts]
+    return pa.chunked_array(taken, column.type)
+
+
+def _width(lists: pa.ListArray) -> int | None:
+    """Return the length of all lists of numbers, None where they differ or one is null."""
+    if lists.null_count or len(lists) == 0 or not types.is_floating(lists.type.value_type):
+        return None
+    lengths = np.diff(lists.offsets.to_numpy())
+    even = lengths[0] > 0 and (lengths == lengths[0]).all() and lists.flatten().null_count == 0
+    return int(lengths[0]) if even else None
+
+
+def _vectors(matrix: np.ndarray[Any, Any], rows: RowNumbers) -> pa.ListArray:
+    found = rows >= 0
+    values = matrix[rows[found]].reshape(-1)
+    ends = np.concatenate([[0], np.cumsum(found, dtype=np.int32)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(ends * np.int32(matrix.shape[1])),
+        pa.array(values),
+        mask=pa.array(~found),
+    )
 
 
 def _shared(column: pa.ChunkedArray, rows: RowNumbers) -> Any:
@@ -157,10 +167,6 @@ class History:
         self._uploaded: dict[tuple[str, ...], str] = {}
         self._writes = may_make_temporary_tables(conn)
         self._span = int(labels.times.min()), int(labels.times.max())
-
-    def join(self, tables: Sequence[FeatureTable]) -> Joined:
-        """Return the labels joined with all these tables, whose types are known."""
-        return Joined(self._labels.rows, [self.find(table) for table in tables])
 
     def find(self, table: FeatureTable) -> Found:
         """Return what the labels find in one table.
@@ -223,7 +229,7 @@ class History:
         inline = not (plan.is_wide and self._writes)
         query = statements.history(table, *self._span, features=inline)
         rows = read_statement(self._conn, f"feature view {table.view!r}", query)
-        columns = [_chunk(rows.column(statements.fetched_key(key))) for key in table.keys]
+        columns = [whole(rows.column(statements.fetched_key(key))) for key in table.keys]
         ours, theirs = matching.codes([len(self._labels), rows.num_rows], [keys, columns])
         event = _times(rows, statements.EVENT)
         created = _times(rows, statements.CREATED) if table.created is not None else None
@@ -280,5 +286,5 @@ class History:
 
 def _times(rows: pa.Table, column: str) -> IntArray:
     """Return times in microseconds, EARLIEST for null."""
-    given = _chunk(rows.column(column)).view(pa.int64())
+    given = whole(rows.column(column)).view(pa.int64())
     return given.fill_null(matching.EARLIEST).to_numpy(zero_copy_only=False)

@@ -253,7 +253,8 @@ def whole(
 
 
 def _joined(table: FeatureTable, time: str) -> Statement:
-    keys = [_label_key(key, key.label) for key in table.keys]
+    # Written out, a column of nulls has no type of its own.
+    keys = [_cast(name("label", key.label), "" if key.is_text else key.sql) for key in table.keys]
     at = formatted("{}::timestamptz", name("label", time))
     return template(
         "features_history.features_of_label",
