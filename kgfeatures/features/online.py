@@ -74,24 +74,30 @@ def online_features(
         return answer.to_df().reindex(columns=[*request.keys, *request.columns])
 
 
-def online_table(project: str, view: str) -> str:
-    """Return the name of a view's table in schema online."""
-    return f"{project}_{view}"
-
-
-def is_current(database: Database, project: str, view: str) -> bool:
+def is_current(database: Database, view: str) -> bool:
     """Return whether a view serves as many keys as its feature table of the same name holds."""
     source = _snapshot(database, view)
-    name = online_table(project, view)
-    online = database.rows("features.online_keys", table_name=name)[0]["keys"]
+    online = database.rows("features.online_keys", view=view)[0]["keys"]
     return (source["keys"] if source else 0) == (online or 0)
 
 
-def materialize(store: FeatureStore, database: Database, view: FeatureView) -> Materialized | None:
-    """Write the latest row of every key into the view's online table; None without a source.
+def is_wide(store: FeatureStore) -> bool:
+    """Return whether the online store is ours: one typed row per key."""
+    from kgfeatures.features.online_store import WideOnlineStore
 
-    Feast never removes a key, so where more keys are online than the feature table holds, the
-    online table is emptied and filled again.
+    return isinstance(_provider(store).online_store, WideOnlineStore)
+
+
+def stock_table(project: str, view: str) -> str:
+    """Return the name of a view's table in schema online under Feast's own store."""
+    return f"{project}_{view}"
+
+
+def materialize(store: FeatureStore, database: Database, view: FeatureView) -> Materialized | None:
+    """Have a view serve the latest row of every key, and no other; None without a source.
+
+    Our own engine compares and changes what differs, in one transaction. Feast's never removes a
+    key: where more keys are online than the feature table holds, the table is emptied first.
 
     Raises
     ------
@@ -101,12 +107,32 @@ def materialize(store: FeatureStore, database: Database, view: FeatureView) -> M
     source = _snapshot(database, view.name)
     if source is None:
         return None
-    _write(store, view.name, source)
-    if not is_current(database, store.project, view.name):
-        name = online_table(store.project, view.name)
-        database.execute("features.empty_online", table_name=name)
+    if not _mirror(store, view, source):
         _write(store, view.name, source)
+        if not is_current(database, view.name):
+            name = stock_table(store.project, view.name)
+            database.execute("features.empty_online", table_name=name)
+            _write(store, view.name, source)
     return Materialized(view.name, source["keys"], time.perf_counter() - began)
+
+
+def _mirror(store: FeatureStore, view: FeatureView, source: dict[str, Any]) -> bool:
+    """Let our engine do it; False where another one is configured."""
+    from kgfeatures.features.engine import PushdownEngine
+
+    engine = _provider(store).batch_engine
+    if not isinstance(engine, PushdownEngine) or not engine.takes(view):
+        return False
+    engine.fill(view, None, None, mirror=True)
+    if source["keys"]:
+        store.registry.apply_materialization(
+            view, store.project, source["first_at"], source["last_at"]
+        )
+    return True
+
+
+def _provider(store: FeatureStore) -> Any:
+    return store.provider
 
 
 def _snapshot(database: Database, view: str) -> dict[str, Any] | None:

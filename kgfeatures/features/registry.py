@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kgfeatures.features.online import online_table
+from kgfeatures.db import queries
 from kgfeatures.features.store import parse_definitions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from feast import FeatureStore, FeatureView
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
 
     from kgfeatures.features.store import Repository
 
@@ -40,8 +45,13 @@ def apply(store: FeatureStore, repository: Repository) -> None:
         )
 
 
-def describe(store: FeatureStore) -> list[Described]:
-    """Return what is registered: entities, feature views and feature services, sorted by name."""
+def describe(store: FeatureStore, online: Mapping[str, str]) -> list[Described]:
+    """Return what is registered: entities, feature views and feature services, sorted by name.
+
+    Parameters
+    ----------
+    online : "schema.table" by view, of the views that have an online table.
+    """
     entities = [
         Described(
             "entity",
@@ -68,16 +78,44 @@ def describe(store: FeatureStore) -> list[Described]:
         )
         for service in store.list_feature_services()
     ]
-    views = [_described_view(store, view) for view in store.list_feature_views()]
+    views = [
+        _described_view(view, online.get(view.name, "")) for view in store.list_feature_views()
+    ]
     return sorted([*entities, *services, *views])
 
 
-def _described_view(store: FeatureStore, view: FeatureView) -> Described:
+def write_catalogue(conn: Connection[TupleRow], rows: Iterable[Described]) -> int:
+    """Replace what ops.catalogue says about Feast's registry, and return the number of rows."""
+    queries.execute(conn, "features.clear_catalogue")
+    written = 0
+    for row in rows:
+        queries.execute(
+            conn,
+            "features.add_to_catalogue",
+            kind=row.kind,
+            name=row.name,
+            description=row.description,
+            details=json.dumps(row.details, ensure_ascii=False, sort_keys=True),
+        )
+        written += 1
+    return written
+
+
+def dispose(store: FeatureStore) -> None:
+    """Close the connections that a store's registry keeps open."""
+    registry: Any = store.registry
+    for name in ("write_engine", "read_engine"):
+        engine = getattr(registry, name, None)
+        if engine is not None:
+            engine.dispose()
+
+
+def _described_view(view: FeatureView, online: str) -> Described:
     details = {
         "entities": list(view.entities),
         "join_keys": list(view.join_keys),
         "source_table": f"feature.{view.name}",
-        "online_table": f"online.{online_table(store.project, view.name)}",
+        "online_table": online,
         "made_by": view.tags.get("made_by", ""),
         ZH: view.tags.get(ZH, ""),
         "columns": [

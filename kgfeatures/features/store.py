@@ -166,6 +166,8 @@ def _filled(node: Any, variables: dict[str, str]) -> Any:
 def _close(store: FeatureStore) -> None:
     """Close the connections that Feast keeps open for as long as the process lives."""
     online: Any = store.provider.online_store
+    if hasattr(online, "disconnect"):
+        online.disconnect()
     connection = getattr(online, "_conn", None)
     if connection is not None:
         connection.close()

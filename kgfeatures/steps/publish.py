@@ -7,7 +7,6 @@ stand is seen from the number of keys in them.
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -123,7 +122,7 @@ def materialize(
         with open_store(database, place) as store:
             return _fill(conn, database, store, told)
 
-    current = all(online.is_current(database, place.project, table) for table in place.tables)
+    current = all(online.is_current(database, table) for table in place.tables)
     return run_step(
         database, step, _params(place), work, progress=progress, force=force or not current
     )
@@ -134,18 +133,14 @@ def _params(repository: Repository) -> dict[str, object]:
 
 
 def _write_catalogue(conn: Connection[TupleRow], store: FeatureStore) -> dict[str, int]:
-    queries.execute(conn, "features.clear_catalogue")
-    rows = registry.describe(store)
-    for row in rows:
-        queries.execute(
-            conn,
-            "features.add_to_catalogue",
-            kind=row.kind,
-            name=row.name,
-            description=row.description,
-            details=json.dumps(row.details, ensure_ascii=False, sort_keys=True),
-        )
-    return {"catalogue": len(rows)}
+    """Mirror the registry where Feast's own store is used; ours did so when it was updated."""
+    if not online.is_wide(store):
+        tables = {
+            view.name: f"online.{online.stock_table(store.project, view.name)}"
+            for view in store.list_feature_views()
+        }
+        registry.write_catalogue(conn, registry.describe(store, tables))
+    return {"catalogue": queries.scalar(conn, "features.catalogue_size")}
 
 
 def _fill(
@@ -165,9 +160,10 @@ def _fill(
                 f"{view.name}: {done.keys} keys online, {done.keys / done.seconds:.0f} keys/s"
             )
             if "customer_id" in view.join_keys:
-                table = online.online_table(store.project, view.name)
+                table = online.stock_table(store.project, view.name)
                 queries.execute(conn, "features.list_online_keys", table_name=table)
         progress.advance()
+    queries.execute(conn, "features.forget_personal_data")
     queries.execute(conn, "features.list_personal_data")
     queries.execute(conn, "features.refresh_plain_views")
     return rows

@@ -26,21 +26,38 @@ $$;
 comment on function feature.snapshot(text) is
 'How many keys a feature table holds and which times it spans: one row, none when there is no such table. Its keys are its primary key without the two timestamps.';
 
-create or replace function feature.online_keys(table_name text) returns bigint
+-- Its argument was called table_name once, which `create or replace` cannot change.
+drop function if exists feature.online_keys(text);
+
+create function feature.online_keys(view_name text) returns bigint
 language plpgsql stable
 set search_path = pg_catalog
 as $$
 declare
+    served regclass;
     keys bigint;
 begin
-    if to_regclass(format('online.%I', table_name)) is not null then
-        execute format('select count(distinct entity_key) from online.%I', table_name) into keys;
+    select to_regclass(card.details ->> 'online_table') into served
+    from ops.catalogue as card
+    where card.kind = 'feature_view' and card.name = online_keys.view_name;
+    if served is null then
+        return null;
+    end if;
+    -- Feast's own store has a row per key and feature, ours one per key.
+    if exists (
+        select
+        from pg_attribute
+        where attrelid = served and attname = 'entity_key' and not attisdropped
+    ) then
+        execute format('select count(distinct entity_key) from %s', served) into keys;
+    else
+        execute format('select count(*) from %s', served) into keys;
     end if;
     return keys;
 end
 $$;
 comment on function feature.online_keys(text) is
-'How many keys one of Feast''s online tables holds; null when there is no such table.';
+'How many keys the online table of a feature view holds; null when there is no such table. ops.catalogue says which table that is.';
 
 create or replace function feature.empty_online(table_name text) returns void
 language plpgsql

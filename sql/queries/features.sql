@@ -8,8 +8,8 @@ select
 from feature.snapshot(%(table_name)s);
 
 -- name: online_keys
--- Number of keys in an online table, null when there is none. One row. Params: table_name text.
-select feature.online_keys(%(table_name)s) as keys;
+-- Number of keys in a view's online table, null when there is none. One row. Params: view text.
+select feature.online_keys(%(view)s) as keys;
 
 -- name: empty_online
 -- Empties an online table. Params: table_name text.
@@ -46,6 +46,12 @@ where kind in ('entity', 'feature_view', 'feature_service');
 insert into ops.catalogue (kind, name, description, details)
 values (%(kind)s, %(name)s, %(description)s, %(details)s::jsonb);
 
+-- name: catalogue_size
+-- How many entities, feature views and feature services there are. One row.
+select count(*) as things
+from ops.catalogue
+where kind in ('entity', 'feature_view', 'feature_service');
+
 -- name: list_personal_data
 -- Lists columns that hold a customer's key and whose tables came up at run time.
 insert into ops.personal_data (schema_name, table_name, column_name, holds)
@@ -57,10 +63,29 @@ select
 from ops.unlisted_personal_data();
 
 -- name: list_online_keys
--- Lists an online table as holding customers' keys. Params: table_name text.
+-- Lists an online table of Feast's own store as holding customers' keys. Params: table_name text.
 insert into ops.personal_data (schema_name, table_name, column_name, holds)
-values ('online', %(table_name)s, 'entity_key', 'the customer''s key, serialised by Feast')
+select
+    'online' as schema_name,
+    %(table_name)s::text as table_name,
+    'entity_key' as column_name,
+    'the customer''s key, serialised by Feast' as holds
+where to_regclass(format('online.%%I', %(table_name)s::text)) is not null
 on conflict do nothing;
+
+-- name: forget_personal_data
+-- Forgets columns of online tables that are no more.
+delete from ops.personal_data
+where
+    schema_name = 'online'
+    and (table_name, column_name) not in (
+        select
+            class.relname,
+            attribute.attname
+        from pg_class as class
+        inner join pg_attribute as attribute on class.oid = attribute.attrelid
+        where class.relnamespace = 'online'::regnamespace and not attribute.attisdropped
+    );
 
 -- name: refresh_plain_views
 -- Views without the type vector, for tables that came up at run time.

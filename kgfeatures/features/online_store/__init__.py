@@ -1,0 +1,285 @@
+"""An online store for Feast whose tables are what analysts query.
+
+Each feature view has one table in schema `online`, called like the view: a row per key, a typed
+column per feature, vectors with HNSW. Named in feature_store.yaml by its dotted path:
+
+    online_store:
+      type: kgfeatures.features.online_store.WideOnlineStore
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+from feast import utils
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.infra.supported_async_methods import SupportedAsyncMethods
+from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQLConfig
+
+from kgfeatures.db.wide_tables.sessions import Sessions
+from kgfeatures.features.online_store import searching, updating, writing
+from kgfeatures.features.online_store.layouts import Layouts
+from kgfeatures.features.online_store.reading import Ask, Reader
+from kgfeatures.features.source import dsn_of_config
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping, Sequence
+
+    from feast import Entity, FeatureView, RepoConfig
+    from feast.filter_models import ComparisonFilter, CompoundFilter
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    Given = tuple[EntityKey, dict[str, Value], dt.datetime, dt.datetime | None]
+    Row = tuple[dt.datetime | None, dict[str, Value] | None]
+    Found = tuple[dt.datetime | None, EntityKey | None, dict[str, Value] | None]
+
+# Its functions that Feast's own stores use too, underscored as they are.
+_FEAST: Any = utils
+TYPE = "kgfeatures.features.online_store.WideOnlineStore"
+
+
+class WideOnlineStoreConfig(PostgreSQLConfig):
+    """The settings of `WideOnlineStore` in feature_store.yaml: those of Feast's postgres store.
+
+    Parameters
+    ----------
+    db_schema : where the tables are.
+    max_conn : how many connections a process may have at once.
+    """
+
+    type: Literal["kgfeatures.features.online_store.WideOnlineStore"] = TYPE
+    db_schema: str = "online"
+    password: str = ""
+    sslmode: str | None = "prefer"
+    conn_type: ConnectionType = ConnectionType.pool
+    max_conn: int = 4
+    vector_enabled: bool | None = True
+    similarity: str | None = "cosine"
+
+
+class WideOnlineStore(OnlineStore):
+    """Feast's online store over one wide table per feature view."""
+
+    # Each version of a view has a table of its own; Feast asks its own stores by name.
+    _versioned_read_supported: bool | None = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sessions: Sessions | None = None
+        self._readers: dict[tuple[str, str, bool], Reader] = {}
+        self._layouts: dict[tuple[str, str, bool], Layouts] = {}
+
+    @property
+    def async_supported(self) -> SupportedAsyncMethods:
+        """Reads and writes: in threads, over the same connections."""
+        return SupportedAsyncMethods(read=True, write=True)
+
+    def sessions(self, config: RepoConfig) -> Sessions:
+        """Return the connections to the database that `config` names."""
+        if self._sessions is None:
+            settings: Any = config.online_store
+            self._sessions = Sessions(dsn_of_config(settings), max(1, settings.max_conn))
+        return self._sessions
+
+    def layouts(self, config: RepoConfig) -> Layouts:
+        """Return where the tables of the project's views are."""
+        settings: Any = config.online_store
+        registry: Any = config.registry
+        versioned = bool(registry.enable_online_feature_view_versioning)
+        place = (config.project, settings.db_schema or settings.user, versioned)
+        if place not in self._layouts:
+            self._layouts[place] = Layouts(*place[:2], versioned=versioned)
+            self._readers[place] = Reader(self._layouts[place])
+        return self._layouts[place]
+
+    def update(
+        self,
+        config: RepoConfig,
+        tables_to_delete: Sequence[FeatureView],
+        tables_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],  # noqa: ARG002  Feast's signature
+        entities_to_keep: Sequence[Entity],  # noqa: ARG002
+        partial: bool,  # noqa: ARG002, FBT001
+    ) -> None:
+        """Make, change and drop tables as the feature views say; see `updating.update`."""
+        layouts = self.layouts(config)
+        with self.sessions(config).transaction() as conn:
+            updating.update(conn, config, layouts, tables_to_delete, tables_to_keep)
+        self._forget(config)
+
+    def teardown(
+        self,
+        config: RepoConfig,
+        tables: Sequence[FeatureView],
+        entities: Sequence[Entity],  # noqa: ARG002  Feast's signature
+    ) -> None:
+        """Drop the tables of these views, in all their versions."""
+        with self.sessions(config).transaction() as conn:
+            updating.teardown(conn, self.layouts(config), tables)
+        self._forget(config)
+        self.sessions(config).close()
+
+    def online_write_batch(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: list[Given],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write rows; a newer row is never overwritten by an older one."""
+        layouts = self.layouts(config)
+        with self.sessions(config).transaction() as conn:
+            writing.write(conn, layouts, table, data)
+        if progress:
+            progress(len(data))
+
+    async def online_write_batch_async(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: list[Given],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write rows, as `online_write_batch` does."""
+        await asyncio.to_thread(self.online_write_batch, config, table, data, progress)
+
+    def online_read(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: list[EntityKey],
+        requested_features: list[str] | None = None,
+    ) -> list[Row]:
+        """Return event time and values of each key, (None, None) for one that is not there."""
+        if not entity_keys:
+            return []
+        keys: dict[str, list[Value]] = {}
+        for entity in entity_keys:
+            for name, value in zip(entity.join_keys, entity.entity_values, strict=True):
+                keys.setdefault(name, []).append(value)
+        return self._read(config, [Ask(table, requested_features, keys)])[0]
+
+    async def online_read_async(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: list[EntityKey],
+        requested_features: list[str] | None = None,
+    ) -> list[Row]:
+        """Return what `online_read` returns."""
+        return await asyncio.to_thread(
+            self.online_read, config, table, entity_keys, requested_features
+        )
+
+    def _read_features_per_fv(
+        self,
+        config: RepoConfig,
+        grouped_refs: list[Any],
+        join_key_values: dict[str, list[Value]],
+        entity_name_to_join_key_map: dict[str, str],
+        online_features_response: Any,
+        full_feature_names: bool,  # noqa: FBT001  Feast's signature
+        include_feature_view_version_metadata: bool,  # noqa: FBT001
+    ) -> None:
+        """Read all views in one round trip, and put their rows into the response."""
+        asks: list[Ask] = []
+        places: list[tuple[Any, int]] = []
+        shared: dict[Any, tuple[Mapping[str, Sequence[Value]], Any, int]] = {}
+        for view, features in grouped_refs:
+            same = (tuple(view.entities), tuple(sorted(view.projection.join_key_map.items())))
+            if same not in shared:
+                shared[same] = _unique(view, join_key_values, entity_name_to_join_key_map)
+            keys, indexes, length = shared[same]
+            asks.append(Ask(view, features, keys))
+            places.append((indexes, length))
+        found = self._read(config, asks)
+        for (view, features), rows, (indexes, length) in zip(
+            grouped_refs, found, places, strict=True
+        ):
+            _FEAST._populate_response_from_feature_data(  # noqa: SLF001  as Feast's own stores do
+                features,
+                rows,
+                indexes,
+                online_features_response,
+                full_feature_names,
+                view,
+                length,
+                include_feature_view_version_metadata,
+            )
+
+    async def _read_features_per_fv_async(self, *given: Any, **named: Any) -> None:
+        """Read all views in one round trip, in a thread."""
+        await asyncio.to_thread(self._read_features_per_fv, *given, **named)
+
+    def retrieve_online_documents_v2(  # noqa: PLR0913, PLR0917  Feast's signature
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        requested_features: list[str],
+        embedding: list[float] | None,
+        top_k: int,
+        distance_metric: str | None = None,
+        query_string: str | None = None,
+        filters: ComparisonFilter | CompoundFilter | None = None,
+        include_feature_view_version_metadata: bool | None = None,  # noqa: FBT001  Feast's signature
+    ) -> list[Found]:
+        """Return the top k rows by vector, by words, or by both; see `searching.find`."""
+        layouts = self.layouts(config)
+        asked = searching.Asked(
+            table,
+            tuple(requested_features or ()),
+            embedding,
+            top_k,
+            distance_metric,
+            query_string or "",
+            filters,
+            for_response=include_feature_view_version_metadata is not None,
+        )
+        return self._twice(config, lambda conn: searching.find(conn, layouts, asked))
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        if self._sessions is not None:
+            self._sessions.close()
+
+    def disconnect(self) -> None:
+        """Close the connections that nobody uses."""
+        if self._sessions is not None:
+            self._sessions.close()
+
+    def _read(self, config: RepoConfig, asks: list[Ask]) -> list[list[Row]]:
+        reader = self._reader(config)
+        return self._twice(config, lambda conn: reader.read(conn, asks))
+
+    def _twice(self, config: RepoConfig, work: Callable[[Any], Any]) -> Any:
+        """Return what `work` gives; what it knows of tables is forgotten before a second try."""
+        tries = iter((False, True))
+
+        def once(conn: Any) -> Any:
+            if next(tries):
+                self._forget(config)
+            return work(conn)
+
+        return self.sessions(config).read(once)
+
+    def _reader(self, config: RepoConfig) -> Reader:
+        layouts = self.layouts(config)
+        return self._readers[(layouts.project, layouts.schema, layouts.versioned)]
+
+    def _forget(self, config: RepoConfig) -> None:
+        self._reader(config).forget()
+
+
+def _unique(
+    view: FeatureView, values: dict[str, list[Value]], join_keys: dict[str, str]
+) -> tuple[Mapping[str, Sequence[Value]], Any, int]:
+    """Return the different keys of a request, a column per join key, and where each one is asked.
+
+    Feast finds them; it gives a mapping per key.
+    """
+    found, indexes, length = _FEAST._get_unique_entities(view, values, join_keys)  # noqa: SLF001
+    names = list(found[0]) if found else []
+    return {name: [one[name] for one in found] for name in names}, indexes, length
