@@ -64,11 +64,11 @@ def changed(before: int | None, after: int) -> str:
     """Return a number of rows, with the one before where it was another.
 
     >>> changed(1200, 1234), changed(5, 5), changed(None, 5)
-    ('1,200 → 1,234 (+34)', '5', '5')
+    ('1,200 -> 1,234 (+34)', '5', '5')
     """
     if before is None or before == after:
         return f"{after:,}"
-    return f"{before:,} → {after:,} ({after - before:+,})"
+    return f"{before:,} -> {after:,} ({after - before:+,})"
 
 
 def plain(name: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kgfeatures.db import Database
@@ -14,6 +16,8 @@ from kgfeatures.steps import stages
 from kgfeatures.steps.embed_text import alias_of
 from kgfeatures.steps.refresh import Wish, refresh, rehearse, shop_folder
 from kgfeatures.types import NoProgress
+from tests import shop as small
+from tests.test_docs import ROOT
 
 MANIFEST = """
 name: {name}
@@ -243,3 +247,26 @@ def test_a_failed_step_leaves_those_before_it_and_the_next_refresh_goes_on(db, f
     assert "no column 'at'" in found.error.tolist()[0]
     write(folder)
     assert set(states(run(db)).values()) == {"unchanged"}
+
+
+@pytest.mark.slow
+def test_a_second_day_stopped_half_way_equals_a_build_from_nothing(
+    shop: Database, make_database, template, tmp_path: Path
+) -> None:
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "refresh.py"))
+    (tmp_path / "today").mkdir()
+    today = small.write(tmp_path / "today")
+    changes = benchmark["day_one"](today, tmp_path / "shop", np.random.default_rng(0))
+    assert min(changes.values()) >= 2
+    dsn = make_database(template)
+    with Database(lambda: dsn) as grown:
+        small.build(grown, tmp_path / "shop")
+        benchmark["day_two"](today, tmp_path / "shop")
+        half = refresh(grown, Wish(tmp_path / "shop"), NoProgress())
+        assert [next(half).result.skipped for _ in range(3)] == [False] * 3
+        half.close()
+        second = states(list(refresh(grown, Wish(), NoProgress())))
+        assert list(second.values()) == ["unchanged"] * 3 + ["ran"] * 5
+        contents = benchmark["contents"]
+        assert benchmark["differences"](contents(grown), contents(shop)) == []
+        assert set(states(list(refresh(grown, Wish(), NoProgress()))).values()) == {"unchanged"}
