@@ -164,7 +164,6 @@ def _stage_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> None:
     columns: dict[str, Any] = {name: rows[name] for name in ENTITY_COLUMNS if name in rows}
     columns["entity_id"] = ids(columns["entity_type"], columns["key"])
     transport.copy_in(conn, "pg_temp.staged_entity", columns)
-    queries.execute(conn, "store.count_entities")
 
 
 def _check(frame: pd.DataFrame) -> None:

@@ -13,46 +13,30 @@ create temporary table if not exists staged_entity (
 -- name: clear_entities
 truncate pg_temp.staged_entity;
 
--- name: count_entities
-analyze pg_temp.staged_entity;
-
 -- name: upsert_entities
--- New entities, and new labels of known ones; a null label takes the old one away. Only what
--- differs is written.
-with staged as (
-    select distinct on (entity_id)
-        entity_id,
-        entity_type,
-        key,
-        label
-    from pg_temp.staged_entity
-    order by entity_id, label
-)
-
+-- New entities, and new labels of known ones; a null label takes the old one away.
 insert into kg.entity as present (entity_id, entity_type, key, label)
-select
-    staged.entity_id,
-    staged.entity_type,
-    staged.key,
-    staged.label
-from staged
-left join kg.entity as known on staged.entity_id = known.entity_id
-where known.entity_id is null or known.label is distinct from staged.label
+select distinct on (entity_id)
+    entity_id,
+    entity_type,
+    key,
+    label
+from pg_temp.staged_entity
+order by entity_id, label
 on conflict (entity_id) do update set
-    label = excluded.label;
+    label = excluded.label
+where present.label is distinct from excluded.label;
 
 -- name: insert_entities
 -- New entities; what is known of the others stays.
 insert into kg.entity (entity_id, entity_type, key, label)
-select distinct on (staged.entity_id)
-    staged.entity_id,
-    staged.entity_type,
-    staged.key,
-    staged.label
-from pg_temp.staged_entity as staged
-left join kg.entity as known on staged.entity_id = known.entity_id
-where known.entity_id is null
-order by staged.entity_id, staged.label
+select distinct on (entity_id)
+    entity_id,
+    entity_type,
+    key,
+    label
+from pg_temp.staged_entity
+order by entity_id, label
 on conflict (entity_id) do nothing;
 
 -- name: stage_evidence
@@ -137,62 +121,45 @@ select distinct
 from gone;
 
 -- name: add_evidence
--- What the source says now and did not say so before. Evidence that is staged twice counts once,
--- with the higher confidence.
-with staged as (
-    select distinct on (
-        head_id, relation_id, tail_id, source, method, span, valid_from, observed_at
-    )
-        head_id,
-        relation_id,
-        tail_id,
-        source,
-        method,
-        span,
-        confidence,
-        document_id,
-        valid_from,
-        valid_to,
-        observed_at
-    from pg_temp.staged_evidence
-    order by
-        head_id asc,
-        relation_id asc,
-        tail_id asc,
-        source asc,
-        method asc,
-        span asc,
-        valid_from asc,
-        observed_at asc,
-        confidence desc, document_id asc, valid_to asc
-)
-
-insert into kg.evidence (
+-- What the source says now; what it said before as well is not written again. Evidence that is
+-- staged twice counts once, with the higher confidence. No join with what is there: while the
+-- table grows, the planner takes it for empty and would read it once per row.
+insert into kg.evidence as present (
     head_id, relation_id, tail_id, source, method, span, confidence, document_id,
     valid_from, valid_to, observed_at
 )
-select staged.*
-from staged
-left join kg.evidence as known
-    on
-        staged.head_id = known.head_id
-        and staged.relation_id = known.relation_id
-        and staged.tail_id = known.tail_id
-        and staged.source = known.source
-        and staged.method = known.method
-        and staged.span = known.span
-        and staged.valid_from = known.valid_from
-        and staged.observed_at = known.observed_at
-where
-    known.head_id is null
-    or row(staged.confidence, staged.document_id, staged.valid_to)
-    is distinct from row(known.confidence, known.document_id, known.valid_to)
+select distinct on (head_id, relation_id, tail_id, source, method, span, valid_from, observed_at)
+    head_id,
+    relation_id,
+    tail_id,
+    source,
+    method,
+    span,
+    confidence,
+    document_id,
+    valid_from,
+    valid_to,
+    observed_at
+from pg_temp.staged_evidence
+order by
+    head_id asc,
+    relation_id asc,
+    tail_id asc,
+    source asc,
+    method asc,
+    span asc,
+    valid_from asc,
+    observed_at asc,
+    confidence desc, document_id asc, valid_to asc
 on conflict (
     head_id, relation_id, tail_id, source, method, span, valid_from, observed_at
 ) do update set
     confidence = excluded.confidence,
     document_id = excluded.document_id,
-    valid_to = excluded.valid_to;
+    valid_to = excluded.valid_to
+where
+row(present.confidence, present.document_id, present.valid_to)
+is distinct from row(excluded.confidence, excluded.document_id, excluded.valid_to);
 
 -- name: touch_staged
 -- All that the source says, so that a triple that somebody took away comes back.
@@ -281,33 +248,25 @@ believed as (
         evidence.observed_at
 )
 
-insert into kg.triple (
+insert into kg.triple as present (
     head_id, relation_id, tail_id, valid_from, observed_at, confidence, valid_to
 )
 select
-    believed.head_id,
-    believed.relation_id,
-    believed.tail_id,
-    believed.valid_from,
-    believed.observed_at,
-    believed.confidence,
-    believed.valid_to
+    head_id,
+    relation_id,
+    tail_id,
+    valid_from,
+    observed_at,
+    confidence,
+    valid_to
 from believed
-left join kg.triple as known
-    on
-        believed.head_id = known.head_id
-        and believed.relation_id = known.relation_id
-        and believed.tail_id = known.tail_id
-        and believed.valid_from = known.valid_from
-        and believed.observed_at = known.observed_at
-where
-    known.head_id is null
-    or row(believed.confidence, believed.valid_to)
-    is distinct from row(known.confidence, known.valid_to)
-order by believed.head_id, believed.relation_id, believed.tail_id
+order by head_id, relation_id, tail_id
 on conflict (head_id, relation_id, tail_id, valid_from, observed_at) do update set
     confidence = excluded.confidence,
-    valid_to = excluded.valid_to;
+    valid_to = excluded.valid_to
+where
+present.confidence is distinct from excluded.confidence
+or present.valid_to is distinct from excluded.valid_to;
 
 -- name: prune_entities
 -- Entities that nothing speaks of: no triple, no row of raw, no identity.
