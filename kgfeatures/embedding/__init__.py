@@ -6,21 +6,37 @@ file, a line here and a formula in the contract test.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kgfeatures.embedding.base import GraphVectors, KnownTails, ScoreFunction, TrainingSettings
-from kgfeatures.embedding.transe import TransE
+from kgfeatures.embedding.complex import ComplEx
+from kgfeatures.embedding.distmult import DistMult
+from kgfeatures.embedding.rotate import RotatE
+from kgfeatures.embedding.transe import TransE, TransEL1
 from kgfeatures.errors import UnknownNameError, nearest
 
 __all__ = [
     "MODELS",
+    "ComplEx",
+    "DistMult",
     "GraphVectors",
     "KnownTails",
+    "RotatE",
     "ScoreFunction",
     "TrainingSettings",
     "TransE",
+    "TransEL1",
     "score_function",
+    "settings_for",
 ]
 
-MODELS: dict[str, type[ScoreFunction]] = {"transe": TransE}
+MODELS: dict[str, type[ScoreFunction]] = {
+    "transe": TransE,
+    "transe_l1": TransEL1,
+    "distmult": DistMult,
+    "complex": ComplEx,
+    "rotate": RotatE,
+}
 
 
 def score_function(name: str) -> ScoreFunction:
@@ -33,3 +49,14 @@ def score_function(name: str) -> ScoreFunction:
     if name not in MODELS:
         raise UnknownNameError(f"no graph model is called {name!r}{nearest(name, MODELS)}")
     return MODELS[name]()
+
+
+def settings_for(name: str, **changes: Any) -> TrainingSettings:
+    """Return the settings that suit a model, with changes: names and values of TrainingSettings.
+
+    Raises
+    ------
+    UnknownNameError : `MODELS` has no such name.
+    DataError : a value out of range.
+    """
+    return TrainingSettings(**{**score_function(name).defaults, **changes})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from kgfeatures.embedding import precision
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from kgfeatures.types import FloatArray, IntArray
-
 
 DEFAULT_EPOCHS = 12
 MOST_VISITS = 20_000_000
@@ -29,42 +30,78 @@ MOST_VISITS = 20_000_000
 class ScoreFunction(ABC):
     """How plausible a triple is, given the vectors of its head, relation and tail.
 
+    A model says how a head is moved by a relation; how the result is compared with a tail is said
+    by pgvector's operator, `<->` Euclidean, `<+>` Manhattan distance, `<#>` negative inner product.
     `scorer` and `operator` are what emb.model stores: SQL ranks tails by
     `tail.v <operator> query(head, relation)`, smallest first.
+
+    `defaults` are the settings that serve a user who passes none; `pairs` says that the two halves
+    of a vector are real and imaginary parts.
     """
 
     name: ClassVar[str]
     scorer: ClassVar[str]
     operator: ClassVar[str]
+    pairs: ClassVar[bool] = False
+    relation_rate: ClassVar[float] = 1.0
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return the vectors that tails are compared with, (n, dim) from two (n, dim)."""
 
+    def start(self, rng: np.random.Generator, rows: int, dim: int) -> FloatArray:
+        """Return start values of so many entities or relations, uniform in ±6 / dim."""
+        values = rng.random((rows, dim), dtype=np.float32)
+        values *= 12 / dim
+        values -= 6 / dim
+        return values
+
+    def start_relations(self, rng: np.random.Generator, rows: int, dim: int) -> FloatArray:
+        """Return start values of what is learned of so many relations."""
+        return self.start(rng, rows, dim)
+
+    def relation_vectors(self, learned: Tensor) -> Tensor:
+        """Return the vectors of relations, (n, dim), from what is learned of them."""
+        return learned
+
     def query_gradient(
-        self, anchor: Tensor, relation: Tensor, to_query: Tensor
+        self, anchor: Tensor, learned: Tensor, to_query: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the gradients of anchor and relation from that of `query(anchor, relation)`."""
+        """Return the gradients of anchor and learned relation from that of the query."""
         import torch
 
-        leaves = anchor.detach().requires_grad_(), relation.detach().requires_grad_()
+        leaves = anchor.detach().requires_grad_(), learned.detach().requires_grad_()
         with torch.enable_grad():
-            query = self.query(*leaves)
-        to_anchor, to_relation = torch.autograd.grad(query, leaves, to_query)
-        return to_anchor, to_relation
+            query = self.query(leaves[0], self.relation_vectors(leaves[1]))
+        to_anchor, to_learned = torch.autograd.grad(query, leaves, to_query)
+        return to_anchor, to_learned
 
-    @abstractmethod
     def logits(self, queries: Tensor, candidates: Tensor) -> Tensor:
         """Return the scores of all candidates for each query, (n, m) from (n, dim) and (m, dim)."""
+        import torch
 
-    @abstractmethod
+        if self.operator == "<+>":
+            return torch.cdist(queries, candidates, p=1).neg_()
+        products = queries @ candidates.T
+        if self.operator == "<#>":
+            return products
+        squares = candidates.square().sum(1), queries.square().sum(1, keepdim=True)
+        return products.mul_(-2).add_(squares[0]).add_(squares[1]).clamp_(min=0).sqrt_().neg_()
+
     def score(self, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
         """Return the plausibility of each triple, (n,); unbounded, higher is better."""
+        query = self.query(head, relation)
+        if self.operator == "<#>":
+            return (query * tail).sum(-1)
+        return -(query - tail).norm(p=1 if self.operator == "<+>" else 2, dim=-1)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How long and how finely to train; the same settings and triples give the same vectors.
+
+    `settings_for` of the package gives those that suit a model.
 
     Parameters
     ----------
@@ -74,6 +111,7 @@ class TrainingSettings:
     batch_size : triples per step; each asks two questions.
     negatives : wrong answers drawn per step, without replacement.
     learning_rate : Adagrad's rate in the first step; it falls linearly to 1 %.
+    penalty : weight of Σ |x|³ over the vectors of a batch (Lacroix et al. 2018, N3); 0 for none.
     seed : of the start values, the order and the wrong answers.
     precision : of the large products, one of kgfeatures.embedding.precision.PRECISIONS.
     threads : of the products; on a busy machine one is faster than two.
@@ -84,6 +122,7 @@ class TrainingSettings:
     batch_size: int = 1024
     negatives: int = 512
     learning_rate: float = 0.3
+    penalty: float = 0.0
     seed: int = 0
     precision: str = "auto"
     threads: int = 1
@@ -93,8 +132,10 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise DataError(f"{name} is {value}; it must be at least 1")
-        if self.learning_rate <= 0:
+        if not self.learning_rate > 0:
             raise DataError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if not self.penalty >= 0:
+            raise DataError(f"penalty is {self.penalty}; it must be at least 0")
         precision.resolve(self.precision)
 
     def passes(self, n_triples: int) -> int:
@@ -124,6 +165,8 @@ class GraphVectors:
 
 def check_triples(triples: IntArray, n_entities: int, n_relations: int) -> None:
     """Raise DataError unless `triples` is (n, 3), not empty and within both numbers of rows."""
+    if triples.dtype.kind not in "iu":
+        raise DataError(f"triples hold {triples.dtype} values; pass row numbers, as integers")
     if triples.ndim != 2 or triples.shape[1] != 3 or len(triples) == 0:
         raise DataError(
             f"triples have shape {triples.shape}; pass (n, 3) rows of head, relation, tail, n ≥ 1"
@@ -154,11 +197,13 @@ class KnownTails:
 
     def __init__(self, triples: IntArray, n_relations: int) -> None:
         self.n_relations = n_relations
-        distinct = np.unique(triples, axis=0)
-        keys, starts = np.unique(self._keys(distinct), return_index=True)
-        self.keys = keys
-        self.tails = distinct[:, 2]
-        self.starts = np.append(starts, len(distinct))
+        order = np.lexsort((triples[:, 2], self._keys(triples)))
+        keys, tails = self._keys(triples)[order], triples[order, 2]
+        fresh = np.ones(len(order), dtype=bool)
+        fresh[1:] = (keys[1:] != keys[:-1]) | (tails[1:] != tails[:-1])
+        keys, self.tails = keys[fresh], tails[fresh]
+        self.keys, starts = np.unique(keys, return_index=True)
+        self.starts = np.append(starts, len(keys))
 
     def _keys(self, queries: IntArray) -> IntArray:
         return queries[:, 0] * self.n_relations + queries[:, 1]

@@ -2,30 +2,42 @@
 
 Filtered: other answers that are known to be true do not count as errors. Realistic: among equal
 scores the true one takes the middle place, 1 + #higher + #equal / 2, so that a model which gives
-one score to everything gains nothing (Berrendorf et al. 2020).
+one score to everything gains nothing (Berrendorf et al. 2020). Two baselines stand beside every
+model: a random order, and the number of triples in which an entity answers a relation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from kgfeatures.embedding import score_function
 from kgfeatures.embedding.base import KnownTails, check_triples, with_inverses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from kgfeatures.embedding.base import GraphVectors
     from kgfeatures.types import IntArray
 
+# Scores of all entities for questions (n, 2): a float32 table (n, n_entities).
+Scorer = Callable[["IntArray"], "Tensor"]
+BATCH_BYTES = 2**24
+MANY = 1.5
+
 
 @dataclass(frozen=True)
 class RankMetrics:
-    """Means over both sides of every triple; mrr and hits in [0, 1], higher is better."""
+    """Means over questions; mrr and hits in [0, 1], higher is better; a mean rank is at least 1.
+
+    `candidates` is the mean number of entities that a true answer was ranked among.
+    """
 
     mrr: float
     hits_at_1: float
@@ -33,60 +45,177 @@ class RankMetrics:
     hits_at_10: float
     mean_rank: float
     questions: int
+    candidates: float
 
 
-def ranks(
-    vectors: GraphVectors,
-    triples: IntArray,
-    known: IntArray,
-    batch_size: int = 512,
-) -> NDArray[np.float64]:
-    """Return the filtered realistic ranks, (2n,): of the tails, then of the heads; 1 is best.
+@dataclass(frozen=True)
+class Ranks:
+    """The place of each true answer, (2n,): of the tails of n triples, then of their heads."""
+
+    rank: NDArray[np.float64]
+    candidates: IntArray
+
+    def metrics(self, chosen: NDArray[np.bool_] | None = None) -> RankMetrics:
+        """Return the means over all questions, or over those `chosen` (2n,)."""
+        rank = self.rank if chosen is None else self.rank[chosen]
+        among = self.candidates if chosen is None else self.candidates[chosen]
+        return RankMetrics(
+            mrr=float((1 / rank).mean()),
+            hits_at_1=float((rank <= 1).mean()),
+            hits_at_3=float((rank <= 3).mean()),
+            hits_at_10=float((rank <= 10).mean()),
+            mean_rank=float(rank.mean()),
+            questions=len(rank),
+            candidates=float(among.mean()),
+        )
+
+
+def ranks(vectors: GraphVectors, triples: IntArray, known: IntArray) -> Ranks:
+    """Return the filtered realistic ranks of both sides of `triples`; 1 is best.
 
     Parameters
     ----------
     triples : (n, 3) to be predicted.
     known : (m, 3) true triples that are no errors: train, valid and test together.
-    batch_size : questions scored at a time; each takes 4 bytes per entity.
     """
-    n_relations = vectors.n_relations
-    check_triples(triples, len(vectors.entities), n_relations)
-    questions = with_inverses(triples, n_relations)
-    tails = KnownTails(with_inverses(known, n_relations), 2 * n_relations)
-    starts = range(0, len(questions), batch_size)
-    parts = [_ranks_of(vectors, questions[at : at + batch_size], tails) for at in starts]
-    return np.concatenate(parts)
-
-
-def _ranks_of(vectors: GraphVectors, questions: IntArray, known: KnownTails) -> NDArray[np.float64]:
     model = score_function(vectors.model)
-    anchor = torch.from_numpy(vectors.entities[questions[:, 0]])
-    relation = torch.from_numpy(vectors.relations[questions[:, 1]])
-    scores = model.logits(model.query(anchor, relation), torch.from_numpy(vectors.entities)).numpy()
-    target = questions[:, 2]
-    # From the same row, so that rounding is the same on both sides of the comparison.
-    true = scores[np.arange(len(questions)), target]
-    position, tail = known.pairs(known.rows(questions))
+    entities = torch.from_numpy(vectors.entities)
+    relations = torch.from_numpy(vectors.relations)
+    half_squares = entities.square().sum(1).div_(-2)
+
+    def scores(questions: IntArray) -> Tensor:
+        anchor, relation = torch.from_numpy(questions).unbind(1)
+        query = model.query(entities[anchor], relations[relation])
+        if model.operator == "<->":
+            # q·c − ‖c‖² / 2 ranks like −‖q − c‖ and needs neither a root nor the query's length.
+            return torch.addmm(half_squares, query, entities.T)
+        return model.logits(query, entities)
+
+    check_triples(triples, len(entities), vectors.n_relations)
+    return rank_by(scores, triples, known, (len(entities), vectors.n_relations))
+
+
+def rank_by(scores: Scorer, triples: IntArray, known: IntArray, sizes: tuple[int, int]) -> Ranks:
+    """Return the ranks of true answers by any scores; other parameters as of `ranks`.
+
+    Parameters
+    ----------
+    scores : called with distinct (anchor, relation) rows; gives each entity's score.
+    sizes : numbers of entities and of relations, reciprocal ones not counted.
+    """
+    n_entities, n_relations = sizes
+    questions = with_inverses(triples.astype(np.int64, copy=False), n_relations)
+    pairs, asked = np.unique(
+        questions[:, 0] * (2 * n_relations) + questions[:, 1], return_inverse=True
+    )
+    distinct = np.column_stack(np.divmod(pairs, 2 * n_relations))
+    tails = KnownTails(_relevant(known, distinct, n_relations), 2 * n_relations)
+    order = np.argsort(asked, kind="stable")
+    rank = np.empty(len(questions))
+    among = np.empty(len(questions), dtype=np.int64)
+    size = max(1, BATCH_BYTES // (4 * n_entities))
+    for at in range(0, len(distinct), size):
+        part = distinct[at : at + size]
+        first, last = np.searchsorted(asked[order], [at, at + len(part)])
+        rows = order[first:last]
+        target = questions[rows, 2]
+        rank[rows], removed = _ranks_of(scores(part), asked[rows] - at, target, part, tails)
+        among[rows] = n_entities - removed
+    return Ranks(rank, among)
+
+
+def _relevant(known: IntArray, asked: IntArray, n_relations: int) -> IntArray:
+    """Return the known triples, reciprocal ones too, that answer one of the questions."""
+    both = with_inverses(known.astype(np.int64, copy=False), n_relations)
+    keys = both[:, 0] * (2 * n_relations) + both[:, 1]
+    return both[np.isin(keys, asked[:, 0] * (2 * n_relations) + asked[:, 1])]
+
+
+def _ranks_of(
+    scores: Tensor, row: IntArray, target: IntArray, questions: IntArray, known: KnownTails
+) -> tuple[NDArray[np.float64], IntArray]:
+    """Return the ranks of `target` (n,), whose scores stand in `row` (n,), and how many are known.
+
+    What is known is counted and subtracted instead of being written into the scores.
+    """
+    rows = torch.from_numpy(row)
+    # From the same table, so that rounding is the same on both sides of the comparison.
+    true = scores[rows, torch.from_numpy(target)]
+    table = scores.index_select(0, rows) if len(row) != len(scores) else scores
+    higher = (table > true.unsqueeze(1)).sum(1).numpy()
+    equal = (table == true.unsqueeze(1)).sum(1).numpy() - 1
+    position, tail = known.pairs(known.rows(questions)[row])
     other = tail != target[position]
     position, tail = position[other], tail[other]
-    filtered, limit = scores[position, tail], true[position]
+    filtered = scores[rows[position], torch.from_numpy(tail)]
+    limit = true[position]
 
-    def count(outranking: NDArray[np.bool_], known_ones: NDArray[np.bool_]) -> IntArray:
-        return outranking.sum(axis=1) - np.bincount(position[known_ones], minlength=len(questions))
+    def count(which: Tensor) -> IntArray:
+        return np.bincount(position[which.numpy()], minlength=len(row))
 
-    higher = count(scores > true[:, None], filtered > limit)
-    equal = count(scores == true[:, None], filtered == limit) - 1
-    return 1 + higher + equal / 2
+    higher = higher - count(filtered > limit)
+    equal = equal - count(filtered == limit)
+    return 1 + higher + equal / 2, np.bincount(position, minlength=len(row))
 
 
 def evaluate(vectors: GraphVectors, triples: IntArray, known: IntArray) -> RankMetrics:
     """Return the filtered metrics of both sides; parameters as of `ranks`."""
-    rank = ranks(vectors, triples, known)
-    return RankMetrics(
-        mrr=float((1 / rank).mean()),
-        hits_at_1=float((rank <= 1).mean()),
-        hits_at_3=float((rank <= 3).mean()),
-        hits_at_10=float((rank <= 10).mean()),
-        mean_rank=float(rank.mean()),
-        questions=len(rank),
-    )
+    return ranks(vectors, triples, known).metrics()
+
+
+def by_relation(found: Ranks, triples: IntArray) -> dict[int, RankMetrics]:
+    """Return the metrics of each relation's triples; `found` are the ranks of `triples`."""
+    relation = np.tile(triples[:, 1], 2)
+    return {int(name): found.metrics(relation == name) for name in np.unique(triples[:, 1])}
+
+
+def by_category(found: Ranks, triples: IntArray, train: IntArray) -> dict[str, RankMetrics]:
+    """Return the metrics of relations 1-1, 1-N, N-1 and N-N, those without triples left out.
+
+    "N" is a mean of at least 1.5 heads per (relation, tail), or tails per (head, relation), among
+    the triples `train` (Bordes et al. 2013); relations not trained are left out.
+    """
+    categories = relation_categories(train)
+    names = np.array([categories.get(int(relation), "") for relation in triples[:, 1]])
+    both = np.tile(names, 2)
+    return {name: found.metrics(both == name) for name in sorted(set(names.tolist()) - {""})}
+
+
+def relation_categories(train: IntArray) -> dict[int, str]:
+    """Return "1-1", "1-N", "N-1" or "N-N" for each relation: many heads or many tails."""
+    triples = np.unique(train, axis=0)
+    relations, counts = np.unique(triples[:, 1], return_counts=True)
+
+    def mean_answers(anchor: int) -> NDArray[np.float64]:
+        pairs = np.unique(triples[:, (1, anchor)], axis=0)
+        return counts / np.unique(pairs[:, 0], return_counts=True)[1]
+
+    sides = [np.where(mean_answers(anchor) >= MANY, "N", "1") for anchor in (2, 0)]
+    return {
+        int(relation): f"{heads}-{tails}"
+        for relation, heads, tails in zip(relations, *sides, strict=True)
+    }
+
+
+def random_baseline(found: Ranks) -> RankMetrics:
+    """Return what a random order of the same candidates is expected to give."""
+    among = found.candidates.astype(np.float64)
+    harmonic = np.cumsum(1 / np.arange(1, found.candidates.max() + 1))
+    hits = [float(np.minimum(1, at / among).mean()) for at in (1, 3, 10)]
+    mrr = float((harmonic[found.candidates - 1] / among).mean())
+    mean_rank = float(((among + 1) / 2).mean())
+    return RankMetrics(mrr, hits[0], hits[1], hits[2], mean_rank, len(among), float(among.mean()))
+
+
+def degree_baseline(
+    triples: IntArray, known: IntArray, train: IntArray, sizes: tuple[int, int]
+) -> RankMetrics:
+    """Return the metrics of ranking entities by how often they answer the relation in `train`."""
+    both = with_inverses(train, sizes[1])
+    ones = np.ones(len(both), dtype=np.float32)
+    counts = csr_array((ones, (both[:, 1], both[:, 2])), shape=(2 * sizes[1], sizes[0]))
+
+    def scores(questions: IntArray) -> Tensor:
+        return torch.from_numpy(counts[questions[:, 1]].toarray())
+
+    return rank_by(scores, triples, known, sizes).metrics()

@@ -131,5 +131,66 @@ class Distance(Loss):
         return total
 
 
+class Product(Loss):
+    """score = q · n."""
+
+    def __call__(
+        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+    ) -> Gradients:
+        """Return the loss and its gradients: see `Loss`."""
+        table = self.table[: len(query)]
+        left, right = query.to(self.dtype), negative.to(self.dtype)
+        torch.mm(left, right.T, out=table)
+        masked.fill(table, -torch.inf)
+        score = (query * target).sum(1)
+        total, top = self._weights(table, score)
+
+        right_weight = torch.exp(score - top)
+        total += right_weight
+        share = total.reciprocal().unsqueeze(1)
+        pull = (right_weight / total - 1).unsqueeze(1)
+        to_query = torch.mm(table, right).float().mul_(share).addcmul_(pull, target)
+        to_negative = torch.mm(table.T, left * share.to(self.dtype)).float()
+        loss = float((top + total.log() - score).sum())
+        return Gradients(loss, to_query, pull * query, to_negative)
+
+    def _weights(self, table: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
+        """Replace scores by exp(score − top), top being a row's largest; return Σ and top."""
+        total, top = torch.empty(len(table)), torch.empty(len(table))
+        for start in range(0, len(table), self.tile_rows):
+            part = table[start : start + self.tile_rows]
+            rows = slice(start, start + len(part))
+            weight = self.tiles[0, : len(part)]
+            weight.copy_(part)
+            torch.maximum(weight.amax(1), score[rows], out=top[rows])
+            weight.sub_(top[rows].unsqueeze(1)).exp_()
+            torch.sum(weight, 1, out=total[rows])
+            part.copy_(weight)
+        return total, top
+
+
+class Manhattan(Loss):
+    """score = −‖q − n‖₁: no matrix product, so float32 and torch's own gradient of it."""
+
+    def __call__(
+        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+    ) -> Gradients:
+        """Return the loss and its gradients: see `Loss`."""
+        leaves = query.detach().requires_grad_(), negative.detach().requires_grad_()
+        with torch.enable_grad():
+            distance = torch.cdist(*leaves, p=1)
+        weight = torch.exp(-distance.detach())
+        masked.fill(weight, 0)
+        away = query - target
+        right = away.abs().sum(1)
+        right_weight = torch.exp(-right)
+        total = weight.sum(1).add_(right_weight)
+        to_distance = weight.div_(total.unsqueeze(1)).neg_()
+        to_query, to_negative = torch.autograd.grad(distance, leaves, to_distance)
+        to_target = away.sign_().mul_((1 - right_weight / total).unsqueeze(1))
+        loss = float((right + total.log()).sum())
+        return Gradients(loss, to_query + to_target, to_target.neg(), to_negative)
+
+
 # By the operator that ranks tails: see kgfeatures.embedding.base.ScoreFunction.
-LOSSES: dict[str, type[Loss]] = {"<->": Distance}
+LOSSES: dict[str, type[Loss]] = {"<->": Distance, "<#>": Product, "<+>": Manhattan}

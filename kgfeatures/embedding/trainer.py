@@ -1,203 +1,290 @@
-"""The trainer: softmax cross entropy of the true tail against random ones, on the CPU.
-
-Each batch asks for tails and, through reciprocal relations, for heads; K entities drawn uniformly
-are the wrong answers of all its questions, those that are known to be right masked out. Gradients
-are written out; Adagrad moves the rows touched, its rate falling linearly to 1 %.
-
-Ruffinelli, Broscheit, Gemulla 2020, "You CAN Teach an Old Dog New Tricks!" (loss, reciprocals).
-"""
+"""fit: a training from start to end, with validation, reports, checkpoints and a clean Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from kgfeatures.embedding import precision, score_function
-from kgfeatures.embedding.adagrad import Adagrad
-from kgfeatures.embedding.base import GraphVectors, TrainingSettings, check_triples
-from kgfeatures.embedding.losses import LOSSES
-from kgfeatures.embedding.sampling import Sampler
+from kgfeatures.embedding import checkpoint, score_function
+from kgfeatures.embedding.base import TrainingSettings, check_triples
+from kgfeatures.embedding.evaluation import evaluate
+from kgfeatures.embedding.training import Trainer, steps_within, threads
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
-    from torch import Tensor
-
-    from kgfeatures.embedding.base import ScoreFunction
-    from kgfeatures.embedding.sampling import Batch
+    from kgfeatures.embedding.base import GraphVectors
     from kgfeatures.types import IntArray
 
-FINAL_RATE = 0.01
-START_VALUES = 0
-CALIBRATION_SECONDS = 0.02  # of the budget
+REPORTS = 100
+CHECKS = 10
+PATIENCE = 3
+VALIDATION_TRIPLES = 1000
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a training is.
+
+    Parameters
+    ----------
+    step, steps : done and planned.
+    loss : mean cross entropy of a question since the last report, in nats.
+    triples_per_second : of CPU time, since the last report.
+    valid_mrr : of the newest check on validation triples; None before the first one.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    triples_per_second: float
+    valid_mrr: float | None
+
+
+class Validation:
+    """Checks a sample of triples ten times over a training; remembers the best vectors.
+
+    `misses` counts the checks since the best one.
+    """
+
+    def __init__(self, valid: IntArray, train: IntArray, seed: int) -> None:
+        rng = np.random.default_rng((seed, len(valid)))
+        size = min(VALIDATION_TRIPLES, len(valid))
+        self.sample = valid[np.sort(rng.choice(len(valid), size, replace=False))]
+        self.known = np.concatenate([train, valid])
+        self.mrr: float | None = None
+        self.best: GraphVectors | None = None
+        self.best_mrr = -1.0
+        self.misses = 0
+
+    def check(self, vectors: GraphVectors) -> None:
+        """Measure vectors and keep them when they are the best so far."""
+        self.mrr = evaluate(vectors, self.sample, self.known).mrr
+        if self.mrr > self.best_mrr:
+            self.best, self.best_mrr, self.misses = vectors, self.mrr, 0
+        else:
+            self.misses += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint has to remember."""
+        kept: dict[str, Any] = {
+            "mrr": self.mrr, "best_mrr": self.best_mrr, "misses": self.misses,
+        }  # fmt: skip
+        if self.best is not None:
+            kept |= {"best_entities": self.best.entities, "best_relations": self.best.relations}
+            kept |= {"best_steps": self.best.steps, "best_losses": list(self.best.losses)}
+        return kept
+
+    def restore(self, kept: dict[str, Any], like: GraphVectors) -> None:
+        """Go on from what `state` returned."""
+        self.mrr, self.best_mrr, self.misses = kept["mrr"], kept["best_mrr"], kept["misses"]
+        if "best_entities" in kept:
+            self.best = replace(
+                like,
+                entities=kept["best_entities"],
+                relations=kept["best_relations"],
+                losses=tuple(kept["best_losses"]),
+                steps=kept["best_steps"],
+            )
+
+
+@dataclass
+class Run:
+    """A trainer, who watches it, and where its state is kept."""
+
+    trainer: Trainer
+    validation: Validation | None
+    callbacks: Sequence[Callable[[Report], object]]
+    folder: Path | None
+    made_of: dict[str, Any]
+
+    def finish(self, stopped: list[int]) -> GraphVectors:
+        """Take the steps that are left; return the best vectors, without validation the last.
+
+        Parameters
+        ----------
+        stopped : not empty once the user pressed Ctrl-C, see `held_back`.
+
+        Raises
+        ------
+        KeyboardInterrupt : after a checkpoint, when the user stopped it.
+        """
+        trainer = self.trainer
+        report_every = max(1, trainer.steps // REPORTS)
+        check_every = max(1, trainer.steps // CHECKS)
+        saved = began = time.process_time()
+        reported, loss = trainer.done, self._loss()
+        while trainer.done < trainer.steps and not self._settled():
+            trainer.step()
+            if self.validation and (trainer.done % check_every == 0 or self._last()):
+                self.validation.check(trainer.vectors())
+            now = time.process_time()
+            if trainer.done % report_every == 0 or self._last():
+                self._report(trainer.done - reported, self._loss() - loss, now - began)
+                reported, loss, began = trainer.done, self._loss(), now
+            if stopped or now - saved > CHECKPOINT_SECONDS or self._last():
+                self.save()
+                saved = time.process_time()
+            if stopped:
+                raise KeyboardInterrupt
+        best = self.validation.best if self.validation else None
+        return best or trainer.vectors()
+
+    def _last(self) -> bool:
+        return self.trainer.done == self.trainer.steps
+
+    def _settled(self) -> bool:
+        return self.validation is not None and self.validation.misses >= PATIENCE
+
+    def _loss(self) -> float:
+        """Return the summed loss of all steps so far."""
+        questions = 2 * len(self.trainer.sampler.triples)
+        return sum(self.trainer.losses) * questions + self.trainer.loss_sum
+
+    def _report(self, steps: int, loss: float, seconds: float) -> None:
+        trainer = self.trainer
+        triples = steps * len(trainer.sampler.triples) / trainer.sampler.steps_per_epoch
+        mrr = self.validation.mrr if self.validation else None
+        report = Report(
+            trainer.done, trainer.steps, loss / (2 * triples), triples / max(seconds, 1e-9), mrr
+        )
+        for callback in self.callbacks:
+            callback(report)
+
+    def save(self) -> None:
+        """Write a checkpoint; when that fails, warn and let the training go on."""
+        if self.folder is None:
+            return
+        extra = self.validation.state() if self.validation else {}
+        try:
+            checkpoint.save(self.folder, self.trainer, self.made_of, extra)
+        except OSError as exc:
+            warnings.warn(
+                f"no checkpoint at step {self.trainer.done}: {exc}; "
+                "the training goes on, and an older checkpoint stays as it was",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the folder, if there is one."""
+        if self.folder is None or not (self.folder / checkpoint.FILE).exists():
+            return
+        kept = checkpoint.load(self.folder, self.trainer, self.made_of)
+        if self.validation:
+            self.validation.restore(kept, self.trainer.vectors())
 
 
 @contextmanager
-def threads(count: int) -> Generator[None]:
-    """Run torch on so many threads: sums come in one order, so that bits repeat."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+def held_back() -> Generator[list[int]]:
+    """Hold a Ctrl-C back, because half a step is no state; the list yielded fills instead."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     try:
-        yield
+        yield pressed
     finally:
-        torch.set_num_threads(before)
+        signal.signal(signal.SIGINT, before)
 
 
-def uniform(rng: np.random.Generator, rows: int, dim: int) -> Tensor:
-    """Return (rows, dim) start values, uniform in ±6 / dim."""
-    values = rng.random((rows, dim), dtype=np.float32)
-    values *= 12 / dim
-    values -= 6 / dim
-    return torch.from_numpy(values)
-
-
-class Trainer:
-    """One training run: tables, optimizer state and the number of steps done."""
-
-    def __init__(
-        self,
-        model: ScoreFunction,
-        triples: IntArray,
-        sizes: tuple[int, int],
-        settings: TrainingSettings,
-    ) -> None:
-        self.model = model
-        self.settings = settings
-        self.sizes = sizes
-        batch_size = min(settings.batch_size, len(triples))
-        self.sampler = Sampler(
-            triples.astype(np.int32, copy=False),
-            sizes,
-            batch_size,
-            settings.negatives,
-            settings.seed,
-        )
-        self.loss = LOSSES[model.operator](
-            2 * batch_size,
-            self.sampler.negatives,
-            settings.dim,
-            precision.dtype(settings.precision),
-        )
-        self.steps = settings.passes(len(triples)) * self.sampler.steps_per_epoch
-        self.start()
-
-    def start(self) -> None:
-        """Set all tables to their start values."""
-        n_entities, n_relations = self.sizes
-        rng = np.random.default_rng((self.settings.seed, START_VALUES))
-        self.entities = Adagrad(uniform(rng, n_entities, self.settings.dim))
-        self.relations = Adagrad(uniform(rng, 2 * n_relations, self.settings.dim))
-        self.done = 0
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        return self.settings.learning_rate * (1 - (1 - FINAL_RATE) * self.done / self.steps)
-
-    def step(self) -> float:
-        """Learn from the next batch; return the summed loss of its questions, in nats."""
-        batch = self.sampler.batch(self.done)
-        loss = self._learn(batch, self.rate)
-        self.done += 1
-        return loss
-
-    def _learn(self, batch: Batch, rate: float) -> float:
-        size = len(batch.head)
-        rows = np.concatenate([batch.head, batch.tail, batch.negative])
-        values = self.entities.table.index_select(0, torch.from_numpy(rows))
-        anchor, negative = values[: 2 * size], values[2 * size :]
-        target = torch.cat([values[size : 2 * size], values[:size]])
-        relations = np.concatenate([batch.relation, batch.relation + self.sizes[1]])
-        relation = self.relations.table.index_select(0, torch.from_numpy(relations))
-
-        query = self.model.query(anchor, relation)
-        found = self.loss(query, target, negative, batch.masked)
-        to_anchor, to_relation = self.model.query_gradient(anchor, relation, found.query)
-        self.relations.step(relations, to_relation, rate)
-        # Heads and tails are anchors of one question and targets of the other.
-        to_head, to_tail = found.target[size:], found.target[:size]
-        gradient = torch.cat([to_head, to_tail, found.negative])
-        gradient[: 2 * size] += to_anchor
-        self.entities.step(rows, gradient, rate)
-        return found.loss
-
-    def run(self, on_epoch: Callable[[int, float], None] | None) -> GraphVectors:
-        """Take all steps that are left; return what was learned."""
-        losses: list[float] = []
-        total = 0.0
-        while self.done < self.steps:
-            total += self.step()
-            if self.done % self.sampler.steps_per_epoch == 0:
-                losses.append(total / (2 * len(self.sampler.triples)))
-                total = 0.0
-                if on_epoch:
-                    on_epoch(len(losses), losses[-1])
-        return GraphVectors(
-            model=self.model.name,
-            entities=self.entities.table.numpy(),
-            relations=self.relations.table.numpy(),
-            losses=tuple(losses),
-            steps=self.steps,
-        )
-
-
-def fit(
+def fit(  # noqa: PLR0913
     triples: IntArray,
     n_entities: int,
     n_relations: int,
     settings: TrainingSettings | None = None,
     *,
     model: str = "transe",
+    valid: IntArray | None = None,
     seconds: float | None = None,
-    on_epoch: Callable[[int, float], None] | None = None,
+    callbacks: Sequence[Callable[[Report], object]] = (),
+    checkpoint_dir: Path | str | None = None,
+    resume: bool = True,
 ) -> GraphVectors:
     """Return vectors of all entities and relations, the same bits for the same arguments.
 
     Parameters
     ----------
-    triples : (n, 3) row numbers of head, relation, tail; distinct.
+    triples : (n, 3) row numbers of head, relation, tail; a repeated one counts twice. Integers of
+        32 bits are not copied.
     n_entities, n_relations : one vector each, two for relations; an entity in no triple
         is only ever pushed away.
-    settings : None takes the defaults.
+    settings : None takes the defaults of the model, see `settings_for`.
     model : a name in `MODELS`.
-    seconds : of CPU time, turned into steps by a calibration; None takes `settings.epochs`.
-    on_epoch : called after each epoch with its number, from 1, and its mean loss.
+    valid : (m, 3) triples that are not learned; the training stops after `PATIENCE` checks without
+        a higher MRR on a sample of them, and the best vectors are returned.
+    seconds : budget of CPU time, turned into steps by a calibration; None takes
+        `settings.epochs`. The result names its steps: as many steps give the same bits.
+    callbacks : each is called with a Report, about a hundred times.
+    checkpoint_dir : folder for the state of the training, written once a minute, at the end and
+        on Ctrl-C; None keeps none.
+    resume : go on from the checkpoint in that folder, if there is one.
 
     Raises
     ------
-    DataError : a row number out of range, or no triples.
+    DataError : a row number out of range, no triples, a checkpoint of another training.
     UnknownNameError : no such model.
+    KeyboardInterrupt : stopped by the user; a checkpoint was written before.
+
+    Warns
+    -----
+    UserWarning : triples of `valid` stand in `triples`.
+    RuntimeWarning : a checkpoint could not be written.
     """
     began = time.process_time()
-    chosen = settings or TrainingSettings()
+    function = score_function(model)
+    chosen = settings or TrainingSettings(**function.defaults)
     check_triples(triples, n_entities, n_relations)
-    with threads(chosen.threads), torch.no_grad():
-        trainer = Trainer(score_function(model), triples, (n_entities, n_relations), chosen)
-        if seconds is not None:
-            trainer.steps = steps_within(trainer, seconds, began)
-        return trainer.run(on_epoch)
+    if valid is not None:
+        check_valid(valid, triples, n_entities, n_relations)
+    with threads(chosen.threads):
+        trainer = Trainer(function, triples, (n_entities, n_relations), chosen)
+        run = Run(
+            trainer,
+            None if valid is None else Validation(valid, triples, chosen.seed),
+            callbacks,
+            None if checkpoint_dir is None else Path(checkpoint_dir),
+            checkpoint.fingerprint(trainer, valid, seconds),
+        )
+        if resume:
+            run.resume()
+        if seconds is not None and trainer.done == 0:
+            trainer.steps = steps_within(trainer, began + seconds - time.process_time())
+        with held_back() as stopped:
+            return run.finish(stopped)
 
 
-def steps_within(trainer: Trainer, seconds: float, began: float) -> int:
-    """Return how many steps end `seconds` of CPU time after `began`; start values are kept.
+def check_valid(valid: IntArray, train: IntArray, n_entities: int, n_relations: int) -> None:
+    """Raise DataError unless `valid` can be used; warn of triples that are learned as well."""
+    if len(valid) == 0:
+        raise DataError("valid has no triples; pass None to train without validation")
+    check_triples(valid, n_entities, n_relations)
+    leaked = int(contained(valid, train, n_entities, n_relations).sum())
+    if leaked:
+        warnings.warn(
+            f"{leaked} of {len(valid)} validation triples are learned as well: "
+            "what they measure is memory; take them out of the training triples",
+            UserWarning,
+            stacklevel=3,
+        )
 
-    Raises
-    ------
-    DataError : the budget is not above 0.
-    """
-    if not seconds > 0:
-        raise DataError(f"seconds is {seconds}; it must be above 0")
-    trainer.step()  # the first step also prepares torch
-    first = time.process_time()
-    count = 0
-    while count < 5 or time.process_time() - first < CALIBRATION_SECONDS * seconds:
-        trainer.step()
-        count += 1
-    now = time.process_time()
-    trainer.start()
-    return max(1, int((began + seconds - now) / ((now - first) / count)))
+
+def contained(asked: IntArray, among: IntArray, n_entities: int, n_relations: int) -> np.ndarray:
+    """Return which of the triples `asked` (n, 3) are in `among` (m, 3): (n,) bool."""
+
+    def keys(triples: IntArray) -> IntArray:
+        head, relation, tail = triples.astype(np.int64, copy=False).T
+        return (head * n_relations + relation) * n_entities + tail
+
+    return np.isin(keys(asked), keys(among))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kgfeatures.db import Database
     from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.trainer import Report
     from kgfeatures.types import IntArray, Progress
 
 GRAPH_VERSION = "2"
@@ -91,20 +92,34 @@ def _train(
     entities, nodes = np.unique(triples[:, (0, 2)], return_inverse=True)
     relations, names = np.unique(triples[:, 1], return_inverse=True)
     nodes = nodes.reshape(-1, 2)
-    progress.start(f"train {model} on {len(triples):,} triples", settings.passes(len(triples)))
+    progress.start(f"train {model} on {len(triples):,} triples", 100)
     trained = fit(
         np.column_stack([nodes[:, 0], names, nodes[:, 1]]),
         len(entities),
         len(relations),
         settings,
         model=model,
-        on_epoch=lambda _number, _loss: progress.advance(),
+        callbacks=[Percent(progress)],
     )
     card = _graph_card(trained, settings, vectors.content_hash(triples), known_at)
     n = len(relations)
     both = vectors.RelationVectors(relations, trained.relations[:n], trained.relations[n:])
     progress.start("publish graph vectors")
     return vectors.publish(conn, card, entities, trained.entities, both)
+
+
+class Percent:
+    """Advances a progress of 100 parts by a training's reports."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.shown = 0
+
+    def __call__(self, report: Report) -> None:
+        """Advance to where the training is."""
+        done = 100 * report.step // report.steps
+        self.progress.advance(done - self.shown)
+        self.shown = done
 
 
 def _graph_card(

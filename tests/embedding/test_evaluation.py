@@ -3,8 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kgfeatures.embedding import GraphVectors
-from kgfeatures.embedding.evaluation import evaluate, ranks
+from kgfeatures.embedding import GraphVectors, evaluation
+from kgfeatures.embedding.evaluation import (
+    Ranks,
+    by_category,
+    by_relation,
+    degree_baseline,
+    evaluate,
+    random_baseline,
+    ranks,
+    relation_categories,
+)
 
 
 def vectors(entities: np.ndarray, relations: np.ndarray) -> GraphVectors:
@@ -18,16 +27,20 @@ def brute_force_rank(scores: np.ndarray, true: int, known: set[int]) -> float:
     return 1 + higher + equal / 2
 
 
-def test_ranks_equal_a_brute_force_count_of_both_sides() -> None:
+def test_ranks_equal_a_brute_force_count_of_both_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(0)
     entities = rng.integers(
         -2, 3, size=(12, 2)
     )  # whole numbers: distances are exact and often equal
     relations = rng.integers(-2, 3, size=(4, 2))
     triples = np.unique(np.column_stack([rng.integers(0, n, 40) for n in (12, 2, 12)]), axis=0)
-    found = ranks(vectors(entities, relations), triples, triples, batch_size=7)
+    monkeypatch.setattr(evaluation, "BATCH_BYTES", 4 * 12 * 7)
+    found = ranks(vectors(entities, relations), triples, triples)
 
     expected: list[float] = []
+    candidates: list[int] = []
     for side in (0, 1):
         for h, r, t in triples.tolist():
             anchor, relation, true = (h, r, t) if side == 0 else (t, r + 2, h)
@@ -39,7 +52,9 @@ def test_ranks_equal_a_brute_force_count_of_both_sides() -> None:
                 if (a, q) == (anchor, r)
             }
             expected.append(brute_force_rank(scores, true, known))
-    assert found.tolist() == expected
+            candidates.append(12 - len(known - {true}))
+    assert found.rank.tolist() == expected
+    assert found.candidates.tolist() == candidates
 
 
 def test_a_model_that_scores_everything_alike_comes_out_in_the_middle() -> None:
@@ -55,3 +70,42 @@ def test_metrics_are_means_over_both_sides() -> None:
     metrics = evaluate(line, np.array([[0, 0, 1]]), np.array([[0, 0, 1]]))
     assert metrics.mrr == pytest.approx((1 + 1 / 2) / 2)
     assert (metrics.hits_at_1, metrics.hits_at_10, metrics.questions) == (0.5, 1.0, 2)
+
+
+def test_metrics_of_a_relation_are_those_of_its_triples_on_both_sides() -> None:
+    triples = np.array([[0, 0, 1], [1, 1, 2], [2, 1, 3]])
+    found = Ranks(np.array([1, 2, 4, 4, 8, 2]).astype(float), np.full(6, 9))
+    metrics = by_relation(found, triples)
+    assert metrics[0].mrr == pytest.approx((1 + 1 / 4) / 2)
+    assert metrics[1].mean_rank == (2 + 4 + 8 + 2) / 4
+    assert metrics[1].candidates == 9
+
+
+def test_relations_are_named_by_how_many_heads_and_tails_belong_together() -> None:
+    one_one = [(0, 0, 1), (2, 0, 3)]
+    one_many = [(0, 1, tail) for tail in range(1, 5)]
+    many_one = [(head, 2, 0) for head in range(1, 5)]
+    many_many = [(head, 3, tail) for head in (0, 1) for tail in (2, 3)]
+    train = np.array(one_one + one_many + many_one + many_many)
+    expected = {0: "1-1", 1: "1-N", 2: "N-1", 3: "N-N"}
+    assert relation_categories(train) == expected
+    found = Ranks(np.tile(train[:, 1] + 1.0, 2), np.full(2 * len(train), 9))
+    means = {name: metrics.mean_rank for name, metrics in by_category(found, train, train).items()}
+    assert means == {name: relation + 1 for relation, name in expected.items()}
+
+
+def test_random_baseline_is_the_mean_over_all_places() -> None:
+    places = np.arange(1, 13)
+    found = random_baseline(Ranks(np.ones(2), np.array([12, 12])))
+    assert found.mrr == pytest.approx((1 / places).mean())
+    assert found.mean_rank == places.mean()
+    assert found.hits_at_10 == pytest.approx((places <= 10).mean())
+
+
+def test_degree_baseline_ranks_by_how_often_an_entity_answers_the_relation() -> None:
+    train = np.array([[0, 0, 3], [1, 0, 3], [2, 0, 4]])
+    # As a tail, 3 comes before 4; for "who leads to 3?" all of 0, 1, 2 have answered once and
+    # two of them are known, so that 4 stands alone before the entities never seen, 3 and 4.
+    found = degree_baseline(np.array([[2, 0, 3]]), np.append(train, [[2, 0, 3]], 0), train, (5, 1))
+    assert found.mrr == 1
+    assert found.candidates == (4 + 3) / 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kgfeatures.embedding import MODELS, score_function
+from kgfeatures.embedding import MODELS, RotatE, score_function, settings_for
 from kgfeatures.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,7 +21,40 @@ def transe(h: list[float], r: list[float], t: list[float]) -> float:
     return -math.sqrt(sum((a + b - c) ** 2 for a, b, c in zip(h, r, t, strict=True)))
 
 
-FORMULAS: dict[str, Callable[[list[float], list[float], list[float]], float]] = {"transe": transe}
+def transe_l1(h: list[float], r: list[float], t: list[float]) -> float:
+    """Bordes et al. 2013, section 2, with the L1 norm."""
+    return -sum(abs(a + b - c) for a, b, c in zip(h, r, t, strict=True))
+
+
+def distmult(h: list[float], r: list[float], t: list[float]) -> float:
+    """Yang et al. 2015, eq. 2 with a diagonal matrix: hᵀ diag(r) t."""
+    return sum(a * b * c for a, b, c in zip(h, r, t, strict=True))
+
+
+def complexes(v: list[float]) -> list[complex]:
+    half = len(v) // 2
+    return [complex(re, im) for re, im in zip(v[:half], v[half:], strict=True)]
+
+
+def complex_(h: list[float], r: list[float], t: list[float]) -> float:
+    """Trouillon et al. 2016, eq. 9: Re⟨r, h, conj(t)⟩."""
+    parts = zip(complexes(h), complexes(r), complexes(t), strict=True)
+    return sum((a * b * c.conjugate()).real for a, b, c in parts)
+
+
+def rotate(h: list[float], r: list[float], t: list[float]) -> float:
+    """Sun et al. 2019, eq. 3, d(h, t) = ‖h ∘ r − t‖, with the Euclidean norm."""
+    parts = zip(complexes(h), complexes(r), complexes(t), strict=True)
+    return -math.sqrt(sum(abs(a * b - c) ** 2 for a, b, c in parts))
+
+
+FORMULAS: dict[str, Callable[[list[float], list[float], list[float]], float]] = {
+    "transe": transe,
+    "transe_l1": transe_l1,
+    "distmult": distmult,
+    "complex": complex_,
+    "rotate": rotate,
+}
 
 
 def test_every_model_has_a_formula() -> None:
@@ -44,6 +77,34 @@ def test_logits_are_the_scores_of_all_candidates(name: str) -> None:
     for column, tail in enumerate(tails):
         expected = model.score(head, relation, tail.expand_as(head))
         np.testing.assert_allclose(logits[:, column], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_query_gradient_is_that_of_autograd(name: str) -> None:
+    model = score_function(name)
+    rng = np.random.default_rng(0)
+    anchor = torch.from_numpy(model.start(rng, 5, 8)).double().requires_grad_()
+    learned = torch.from_numpy(model.start_relations(rng, 5, 8)).double().requires_grad_()
+    to_query = torch.from_numpy(rng.normal(size=(5, 8)))
+    expected = torch.autograd.grad(
+        model.query(anchor, model.relation_vectors(learned)), (anchor, learned), to_query
+    )
+    found = model.query_gradient(anchor.detach(), learned.detach(), to_query)
+    for gradient, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(gradient, right, rtol=1e-12)
+
+
+def test_rotation_keeps_lengths() -> None:
+    model = RotatE()
+    angles = torch.from_numpy(model.start_relations(np.random.default_rng(0), 3, 8))
+    head = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    turned = model.query(head, model.relation_vectors(angles))
+    np.testing.assert_allclose(turned.norm(dim=1), head.norm(dim=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_has_settings_of_its_own_that_can_be_changed(name: str) -> None:
+    assert settings_for(name, dim=6).dim == 6
 
 
 def test_unknown_model_names_the_nearest() -> None:

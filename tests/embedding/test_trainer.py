@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from kgfeatures.embedding import MODELS, settings_for
 from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import DEFAULT_EPOCHS, TrainingSettings, with_inverses
-from kgfeatures.embedding.evaluation import evaluate
-from kgfeatures.embedding.losses import Distance, Masked
+from kgfeatures.embedding.evaluation import evaluate, random_baseline, ranks
+from kgfeatures.embedding.losses import LOSSES, Masked
 from kgfeatures.embedding.sampling import Sampler
 from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import DataError
@@ -50,15 +51,13 @@ def test_fit_gives_the_same_bits_for_the_same_seed_only() -> None:
 
 
 def test_fit_gives_two_vectors_per_relation_and_one_per_entity() -> None:
-    seen: list[int] = []
-    settings = TrainingSettings(dim=8, epochs=2)
-    vectors = fit(grid(3), 11, 2, settings, on_epoch=lambda number, _: seen.append(number))
+    vectors = fit(grid(3), 11, 2, TrainingSettings(dim=8, epochs=2))
     assert vectors.entities.shape == (11, 8)
     assert vectors.relations.shape == (4, 8)
     assert vectors.n_relations == 2
     assert vectors.entities.dtype == np.float32
     assert np.isfinite(vectors.entities).all()
-    assert seen == [1, 2]
+    assert (vectors.steps, len(vectors.losses)) == (2, 2)
 
 
 def test_fit_leaves_torchs_threads_as_they_were() -> None:
@@ -67,28 +66,53 @@ def test_fit_leaves_torchs_threads_as_they_were() -> None:
     assert torch.get_num_threads() == before
 
 
+def logits(operator: str, q: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    if operator == "<#>":
+        return q @ other.T
+    return -(q[:, None] - other[None]).norm(p=1 if operator == "<+>" else 2, dim=2)
+
+
+@pytest.mark.parametrize("operator", sorted(LOSSES))
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 4e-2)])
 def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
-    dtype: torch.dtype, tolerance: float
+    operator: str, dtype: torch.dtype, tolerance: float
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     q, target = torch.randn(2, 5, 4, generator=generator)
     wrong = torch.randn(7, 4, generator=generator)
     masked = Masked(torch.tensor([0, 0, 3]), torch.tensor([2, 6, 1]))
-    found = Distance(8, 7, 4, dtype)(q, target, wrong, masked)
+    found = LOSSES[operator](8, 7, 4, dtype)(q, target, wrong, masked)
 
     leaves = [x.double().requires_grad_() for x in (q, target, wrong)]
-    to_wrong = (leaves[0][:, None] - leaves[2][None]).norm(dim=2)
     cells = (masked.question, masked.column)
-    to_wrong = to_wrong.index_put(cells, torch.tensor(torch.inf, dtype=torch.float64))
-    to_right = (leaves[0] - leaves[1]).norm(dim=1, keepdim=True)
-    logits = -torch.cat([to_right, to_wrong], dim=1)
+    minus_infinity = torch.tensor(-torch.inf, dtype=torch.float64)
+    to_wrong = logits(operator, leaves[0], leaves[2]).index_put(cells, minus_infinity)
+    to_right = logits(operator, leaves[0], leaves[1]).diagonal().unsqueeze(1)
     zeros = torch.zeros(5, dtype=torch.int64)
-    expected = torch.nn.functional.cross_entropy(logits, zeros, reduction="sum")
+    expected = torch.nn.functional.cross_entropy(
+        torch.cat([to_right, to_wrong], dim=1), zeros, reduction="sum"
+    )
     assert found.loss == pytest.approx(expected.item(), rel=tolerance)
     gradients = (found.query, found.target, found.negative)
     for gradient, right in zip(gradients, torch.autograd.grad(expected, leaves), strict=True):
         np.testing.assert_allclose(gradient, right, atol=tolerance)
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_every_model_learns_a_ruler(model: str) -> None:
+    marks = ruler(30, 6)
+    hidden = np.arange(len(marks)) % 10 == 0
+    settings = settings_for(model, dim=16, epochs=30, batch_size=32, negatives=16)
+    vectors = fit(marks[~hidden], 30, 6, settings, model=model)
+    found = ranks(vectors, marks[hidden], marks)
+    assert found.metrics().mrr > 2 * random_baseline(found).mrr
+    assert vectors.losses[-1] < vectors.losses[0]
+
+
+@pytest.mark.parametrize("model", ["complex", "rotate"])
+def test_models_of_complex_numbers_refuse_an_odd_width(model: str) -> None:
+    with pytest.raises(DataError, match=f"dim is 7; {model} needs an even number"):
+        fit(grid(3), 9, 2, TrainingSettings(dim=7), model=model)
 
 
 def test_known_answers_are_never_taken_for_wrong_ones() -> None:
@@ -120,9 +144,9 @@ def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order() -> No
 
 def test_a_budget_in_seconds_is_kept_and_none_is_refused() -> None:
     began = time.process_time()
-    fit(grid(9), 81, 2, TrainingSettings(dim=8), seconds=0.5)
+    fit(grid(9), 81, 2, TrainingSettings(dim=8), seconds=0.2)
     assert time.process_time() - began < 5
-    with pytest.raises(DataError, match="seconds is 0"):
+    with pytest.raises(DataError, match="seconds are left to train"):
         fit(grid(3), 9, 2, seconds=0)
 
 

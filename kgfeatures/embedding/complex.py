@@ -1,0 +1,41 @@
+"""ComplEx: score(h, r, t) = Re Σ_i h_i r_i conj(t_i) over complex numbers.
+
+A vector is [real parts; imaginary parts], so that the score is an inner product of reals.
+Trouillon et al. 2016, "Complex Embeddings for Simple Link Prediction".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kgfeatures.embedding.base import ScoreFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+
+def complex_product(left: Tensor, right: Tensor) -> Tensor:
+    """Return the element-wise product of complex vectors, each [real; imaginary], (n, dim)."""
+    import torch
+
+    left_re, left_im = left.chunk(2, dim=-1)
+    right_re, right_im = right.chunk(2, dim=-1)
+    return torch.cat(
+        [left_re * right_re - left_im * right_im, left_re * right_im + left_im * right_re], dim=-1
+    )
+
+
+class ComplEx(ScoreFunction):
+    """Scores a triple by the complex inner product of h r and t."""
+
+    name: ClassVar[str] = "complex"
+    scorer: ClassVar[str] = "complex"
+    operator: ClassVar[str] = "<#>"
+    pairs: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 1e-3}
+
+    def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
+        """Return h r, (n, dim)."""
+        return complex_product(anchor, relation)

@@ -1,0 +1,45 @@
+"""RotatE: a relation turns each complex number of the head; score(h, r, t) = −‖h ∘ r − t‖₂.
+
+What is learned of a relation are the angles; its vector is [cos; sin]. The paper adds up the
+moduli of the complex differences, for which pgvector has no operator: this is the Euclidean form.
+
+Sun et al. 2019, "RotatE: Knowledge Graph Embedding by Relational Rotation in Complex Space".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from kgfeatures.embedding.base import ScoreFunction
+from kgfeatures.embedding.complex import complex_product
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kgfeatures.types import FloatArray
+
+
+class RotatE(ScoreFunction):
+    """Scores a triple by how far the head, turned by the relation, is from the tail."""
+
+    name: ClassVar[str] = "rotate"
+    scorer: ClassVar[str] = "rotate_l2"
+    operator: ClassVar[str] = "<->"
+    pairs: ClassVar[bool] = True
+    relation_rate: ClassVar[float] = 0.1  # angles are of the size of 1, coordinates of 0.1
+
+    def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
+        """Return h ∘ r, (n, dim)."""
+        return complex_product(anchor, relation)
+
+    def start_relations(self, rng: np.random.Generator, rows: int, dim: int) -> FloatArray:
+        """Return angles, (rows, dim / 2), uniform in ±π."""
+        return rng.uniform(-np.pi, np.pi, (rows, dim // 2)).astype(np.float32)
+
+    def relation_vectors(self, learned: Tensor) -> Tensor:
+        """Return [cos; sin] of the angles."""
+        import torch
+
+        return torch.cat([learned.cos(), learned.sin()], dim=-1)

@@ -1,0 +1,173 @@
+"""A training run, step by step: softmax cross entropy of the true tail against random ones.
+
+Each batch asks for tails and, through reciprocal relations, for heads; K entities drawn uniformly
+are the wrong answers of all its questions, those that are known to be right masked out. Gradients
+are written out; Adagrad moves the rows touched, its rate falling linearly to 1 %.
+
+Ruffinelli, Broscheit, Gemulla 2020, "You CAN Teach an Old Dog New Tricks!" (loss, reciprocals).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from kgfeatures.embedding import precision
+from kgfeatures.embedding.adagrad import Adagrad
+from kgfeatures.embedding.base import GraphVectors, TrainingSettings
+from kgfeatures.embedding.losses import LOSSES
+from kgfeatures.embedding.sampling import Sampler
+from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor
+
+    from kgfeatures.embedding.base import ScoreFunction
+    from kgfeatures.embedding.sampling import Batch
+    from kgfeatures.types import IntArray
+
+FINAL_RATE = 0.01
+START_VALUES = 0
+CALIBRATION_SHARE = 0.02  # of the budget
+CALIBRATION_STEPS = 5
+
+
+@contextmanager
+def threads(count: int) -> Generator[None]:
+    """Run torch on so many threads: sums come in one order, so that bits repeat."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Trainer:
+    """One training run: tables, optimizer state and the number of steps done.
+
+    `losses` are the means of the epochs that are over, `loss_sum` is the sum of the one that is on.
+    """
+
+    def __init__(
+        self,
+        model: ScoreFunction,
+        triples: IntArray,
+        sizes: tuple[int, int],
+        settings: TrainingSettings,
+    ) -> None:
+        if model.pairs and settings.dim % 2:
+            raise DataError(f"dim is {settings.dim}; {model.name} needs an even number")
+        self.model = model
+        self.settings = settings
+        self.sizes = sizes
+        batch_size = min(settings.batch_size, len(triples))
+        self.sampler = Sampler(
+            triples.astype(np.int32, copy=False),
+            sizes,
+            batch_size,
+            settings.negatives,
+            settings.seed,
+        )
+        self.loss = LOSSES[model.operator](
+            2 * batch_size,
+            self.sampler.negatives,
+            settings.dim,
+            precision.dtype(settings.precision),
+        )
+        self.steps = settings.passes(len(triples)) * self.sampler.steps_per_epoch
+        self.start()
+
+    def start(self) -> None:
+        """Set all tables to their start values."""
+        n_entities, n_relations = self.sizes
+        dim = self.settings.dim
+        rng = np.random.default_rng((self.settings.seed, START_VALUES))
+        entities = self.model.start(rng, n_entities, dim)
+        relations = self.model.start_relations(rng, 2 * n_relations, dim)
+        self.entities = Adagrad(torch.from_numpy(entities))
+        self.relations = Adagrad(torch.from_numpy(relations))
+        self.done = 0
+        self.losses: list[float] = []
+        self.loss_sum = 0.0
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.settings.learning_rate * (1 - (1 - FINAL_RATE) * self.done / self.steps)
+
+    def step(self) -> None:
+        """Learn from the next batch."""
+        with torch.no_grad():
+            self.loss_sum += self._learn(self.sampler.batch(self.done), self.rate)
+        self.done += 1
+        if self.done % self.sampler.steps_per_epoch == 0:
+            self.losses.append(self.loss_sum / (2 * len(self.sampler.triples)))
+            self.loss_sum = 0.0
+
+    def _learn(self, batch: Batch, rate: float) -> float:
+        """Move all rows that the batch touches; return the summed loss of its questions."""
+        size = len(batch.head)
+        rows = np.concatenate([batch.head, batch.tail, batch.negative])
+        values = self.entities.table.index_select(0, torch.from_numpy(rows))
+        anchor, negative = values[: 2 * size], values[2 * size :]
+        target = torch.cat([values[size : 2 * size], values[:size]])
+        relations = np.concatenate([batch.relation, batch.relation + self.sizes[1]])
+        learned = self.relations.table.index_select(0, torch.from_numpy(relations))
+
+        query = self.model.query(anchor, self.model.relation_vectors(learned))
+        found = self.loss(query, target, negative, batch.masked)
+        to_anchor, to_relation = self.model.query_gradient(anchor, learned, found.query)
+        # Heads and tails are anchors of one question and targets of the other.
+        gradient = torch.cat([found.target[size:], found.target[:size], found.negative])
+        gradient[: 2 * size] += to_anchor
+        if self.settings.penalty:
+            gradient[: 2 * size] += self._penalty(anchor)
+            to_relation = to_relation + self._penalty(learned)
+        self.relations.step(relations, to_relation, rate * self.model.relation_rate)
+        self.entities.step(rows, gradient, rate)
+        return found.loss
+
+    def _penalty(self, values: Tensor) -> Tensor:
+        """Return the gradient of penalty · Σ |x|³; of a complex number that is its modulus."""
+        if self.model.pairs:
+            size = values.unflatten(1, (2, -1)).norm(dim=1).repeat(1, 2)
+        else:
+            size = values.abs()
+        return size.mul_(values).mul_(3 * self.settings.penalty)
+
+    def vectors(self) -> GraphVectors:
+        """Return what is learned so far; later steps do not change it."""
+        return GraphVectors(
+            model=self.model.name,
+            entities=self.entities.table.numpy().copy(),
+            relations=self.model.relation_vectors(self.relations.table).numpy().copy(),
+            losses=tuple(self.losses),
+            steps=self.done,
+        )
+
+
+def steps_within(trainer: Trainer, seconds: float) -> int:
+    """Return how many steps take so many seconds of CPU time; the start values are kept.
+
+    Raises
+    ------
+    DataError : the budget is not above 0.
+    """
+    if not seconds > 0:
+        raise DataError(f"{seconds:.1f} seconds are left to train; allow more, or name epochs")
+    trainer.step()  # the first step also prepares torch
+    began = time.process_time()
+    count = 0
+    while count < CALIBRATION_STEPS or time.process_time() - began < CALIBRATION_SHARE * seconds:
+        trainer.step()
+        count += 1
+    spent = time.process_time() - began
+    trainer.start()
+    return max(1, int((seconds - spent) * count / spent))
