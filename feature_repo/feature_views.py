@@ -71,6 +71,8 @@ customer_graph_vector = FeatureView(
         Field(
             name="graph_vector",
             dtype=Array(Float32),
+            vector_index=True,
+            vector_search_metric="cosine",
             description="Place in the knowledge graph; all vectors are of one model version.",
         ),
     ],
@@ -91,6 +93,8 @@ product_graph_vector = FeatureView(
         Field(
             name="graph_vector",
             dtype=Array(Float32),
+            vector_index=True,
+            vector_search_metric="cosine",
             description="Place in the knowledge graph; all vectors are of one model version.",
         ),
     ],
@@ -111,6 +115,8 @@ customer_text_vector = FeatureView(
         Field(
             name="text_vector",
             dtype=Array(Float32),
+            vector_index=True,
+            vector_search_metric="cosine",
             description="Mean of the text vectors of what the customer bought.",
         ),
     ],
@@ -131,6 +137,8 @@ product_text_vector = FeatureView(
         Field(
             name="text_vector",
             dtype=Array(Float32),
+            vector_index=True,
+            vector_search_metric="cosine",
             description="What an encoder gives for the title and description.",
         ),
     ],

@@ -5,7 +5,7 @@ the other by insert-select; where they are in two, by COPY from one to the other
 table or query of PostgreSQL (transformations, files) is left to Feast's local engine.
 
     batch_engine:
-      type: kgfeatures.features.engine.PushdownEngine
+      type: kgfeatures.features.engine.KGFeaturesEngine
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kgfeatures.db import composing
 from kgfeatures.db.wide_tables.filling import Filled, History, fill, search_in
 from kgfeatures.db.wide_tables.pulling import pull
 from kgfeatures.errors import KGFeaturesError
-from kgfeatures.features.online_store import WideOnlineStore
+from kgfeatures.features.online_store import KGFeaturesOnlineStore
 from kgfeatures.features.online_store.layouts import searchable
 from kgfeatures.features.source import dsn_of_config
 
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 SAME = ("host", "port", "database")
 
 
-class PushdownEngineConfig(FeastConfigBaseModel):
-    """The settings of `PushdownEngine` in feature_store.yaml: none."""
+class KGFeaturesEngineConfig(FeastConfigBaseModel):
+    """The settings of `KGFeaturesEngine` in feature_store.yaml: none."""
 
-    type: Literal["kgfeatures.features.engine.PushdownEngine"] = (
-        "kgfeatures.features.engine.PushdownEngine"
+    type: Literal["kgfeatures.features.engine.KGFeaturesEngine"] = (
+        "kgfeatures.features.engine.KGFeaturesEngine"
     )
 
 
-class PushdownEngine(LocalComputeEngine):
+class KGFeaturesEngine(LocalComputeEngine):
     """Feast's batch engine over PostgreSQL."""
 
     def __init__(self, *, type: str = "", backend: str | None = None, **stores: Any) -> None:  # noqa: A002, ARG002  Feast's names
@@ -82,7 +82,7 @@ class PushdownEngine(LocalComputeEngine):
         offline: Any = self.repo_config.offline_store
         return (
             plain
-            and isinstance(self.online_store, WideOnlineStore)
+            and isinstance(self.online_store, KGFeaturesOnlineStore)
             and isinstance(source, PostgreSQLSource)
             and all(hasattr(offline, name) for name in SAME)
         )

@@ -83,9 +83,9 @@ def is_current(database: Database, view: str) -> bool:
 
 def is_wide(store: FeatureStore) -> bool:
     """Return whether the online store is ours: one typed row per key."""
-    from kgfeatures.features.online_store import WideOnlineStore
+    from kgfeatures.features.online_store import KGFeaturesOnlineStore
 
-    return isinstance(_provider(store).online_store, WideOnlineStore)
+    return isinstance(_provider(store).online_store, KGFeaturesOnlineStore)
 
 
 def stock_table(project: str, view: str) -> str:
@@ -118,10 +118,10 @@ def materialize(store: FeatureStore, database: Database, view: FeatureView) -> M
 
 def _mirror(store: FeatureStore, view: FeatureView, source: dict[str, Any]) -> bool:
     """Let our engine do it; False where another one is configured."""
-    from kgfeatures.features.engine import PushdownEngine
+    from kgfeatures.features.engine import KGFeaturesEngine
 
     engine = _provider(store).batch_engine
-    if not isinstance(engine, PushdownEngine) or not engine.takes(view):
+    if not isinstance(engine, KGFeaturesEngine) or not engine.takes(view):
         return False
     engine.fill(view, None, None, mirror=True)
     if source["keys"]:

@@ -43,7 +43,7 @@ def test_an_unknown_key_is_served_as_null_and_a_missing_one_is_an_error(shop) ->
 def test_publishing_again_skips_and_notices_an_emptied_online_table(shop) -> None:
     assert publish(shop).skipped
     with shop.transaction() as conn:
-        conn.execute("truncate online.shop_product_profile")
+        conn.execute("truncate online.product_profile")
     result = publish(shop)
     assert not result.skipped
     assert result.rows["product_profile"] == 3
@@ -66,7 +66,7 @@ def test_the_catalogue_tells_of_views_services_and_entities_without_feast(shop) 
     card = rows.set_index("name").loc["customer_profile", "details"]
     card = json.loads(card) if isinstance(card, str) else card
     assert card["source_table"] == "feature.customer_profile"
-    assert card["online_table"] == "online.shop_customer_profile"
+    assert card["online_table"] == "online.customer_profile"
     assert (
         card["columns"][0]["description"] == "Whole days since the first interaction of any kind."
     )
@@ -75,6 +75,6 @@ def test_the_catalogue_tells_of_views_services_and_entities_without_feast(shop) 
 
 def test_what_was_published_is_listed_as_personal_data(shop) -> None:
     listed = shop.sql("select table_name from ops.personal_data where schema_name = 'online'")
-    assert "shop_customer_profile" in set(listed["table_name"])
-    assert "shop_product_profile" not in set(listed["table_name"])
+    assert "customer_profile" in set(listed["table_name"])
+    assert "product_profile" not in set(listed["table_name"])
     assert shop.sql("select * from ops.unlisted_personal_data()").empty

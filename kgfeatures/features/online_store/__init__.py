@@ -4,7 +4,7 @@ Each feature view has one table in schema `online`, called like the view: a row 
 column per feature, vectors with HNSW. Named in feature_store.yaml by its dotted path:
 
     online_store:
-      type: kgfeatures.features.online_store.WideOnlineStore
+      type: kgfeatures.features.online_store.KGFeaturesOnlineStore
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 # Its functions that Feast's own stores use too, underscored as they are.
 _FEAST: Any = utils
-TYPE = "kgfeatures.features.online_store.WideOnlineStore"
+TYPE = "kgfeatures.features.online_store.KGFeaturesOnlineStore"
 
 
-class WideOnlineStoreConfig(PostgreSQLConfig):
-    """The settings of `WideOnlineStore` in feature_store.yaml: those of Feast's postgres store.
+class KGFeaturesOnlineStoreConfig(PostgreSQLConfig):
+    """The settings of the store in feature_store.yaml: those of Feast's own postgres store.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class WideOnlineStoreConfig(PostgreSQLConfig):
     max_conn : how many connections a process may have at once.
     """
 
-    type: Literal["kgfeatures.features.online_store.WideOnlineStore"] = TYPE
+    type: Literal["kgfeatures.features.online_store.KGFeaturesOnlineStore"] = TYPE
     db_schema: str = "online"
     password: str = ""
     sslmode: str | None = "prefer"
@@ -60,7 +60,7 @@ class WideOnlineStoreConfig(PostgreSQLConfig):
     similarity: str | None = "cosine"
 
 
-class WideOnlineStore(OnlineStore):
+class KGFeaturesOnlineStore(OnlineStore):
     """Feast's online store over one wide table per feature view."""
 
     # Each version of a view has a table of its own; Feast asks its own stores by name.
