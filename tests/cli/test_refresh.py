@@ -61,10 +61,20 @@ def start(dsn: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def run(dsn: str, *arguments: str) -> tuple[int, str, str]:
-    process = start(dsn, *arguments)
-    out, err = process.communicate()
-    return process.returncode, out, err
+@pytest.fixture
+def run(db_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run `kgfeatures refresh` in this process; gives status, stdout, stderr."""
+    monkeypatch.setenv("KGFEATURES_DSN", db_dsn)
+    terminated = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kgfeatures", "refresh", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return (int(end.value.code or 0), *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, terminated)
 
 
 def content(database: Database) -> dict[str, str]:
@@ -128,13 +138,13 @@ def test_a_busy_lock_ends_any_command_with_75(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err == "kgfeatures: step 'refresh' is already running: run 7\n"
 
 
-def test_a_log_of_cron_has_plain_lines_and_a_table(db_dsn, db, folder) -> None:
-    status, out, err = run(db_dsn, str(folder), *QUICK)
+def test_a_log_of_cron_has_plain_lines_and_a_table(run, folder) -> None:
+    status, out, err = run(str(folder), *QUICK)
     assert status == 0
     assert "\r" not in err + out
     assert "\x1b" not in err + out
     assert [line for line in err.splitlines() if line.endswith(" s")]
-    status, out, _ = run(db_dsn, *QUICK)
+    status, out, _ = run(*QUICK)
     assert status == 0
     assert last_line(out).startswith("nothing to do; all but graph (left out)")
     assert last_line(out).endswith("2024-01-03 00:00 UTC, the data cut-off")
@@ -155,12 +165,12 @@ def test_a_log_of_cron_has_plain_lines_and_a_table(db_dsn, db, folder) -> None:
     ],
 )
 def test_a_source_that_broke_overnight_is_one_sentence_and_nothing_is_half_done(
-    db_dsn, db, folder, file, text, sentence
+    run, db, folder, file, text, sentence
 ) -> None:
     list(refresh(db, Wish(folder, stages=("ingest", "extract", "profile")), NoProgress()))
     before = content(db)
     (folder / file).unlink() if text is None else (folder / file).write_text(text, encoding="utf-8")
-    status, out, err = run(db_dsn, *QUICK)
+    status, out, err = run(*QUICK)
     assert (status, out) == (1, "")
     assert last_line(err).startswith("kgfeatures: ")
     assert sentence in last_line(err)
@@ -176,8 +186,8 @@ def test_the_queries_that_watch_over_it_run_for_those_who_may_only_read(db, read
             reader.execute(example)
 
 
-def test_wrong_usage_is_told_with_2(db_dsn) -> None:
-    status, _, err = run(db_dsn, "--only", "embeddings")
+def test_wrong_usage_is_told_with_2(run) -> None:
+    status, _, err = run("--only", "embeddings")
     assert status == 2
     assert "'ingest'" in err
 
@@ -201,6 +211,7 @@ def slow_profile(db: Database) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blow", "status", "book"),
     [
@@ -210,11 +221,11 @@ def slow_profile(db: Database) -> None:
     ],
 )
 def test_a_refresh_that_is_stopped_goes_on_the_next_time(
-    db_dsn, db, folder, slow_profile, blow, status, book
+    run, db_dsn, db, folder, slow_profile, blow, status, book
 ) -> None:
     process = start(db_dsn, str(folder), *QUICK)
     until_running(db, "profile", process)
-    busy = run(db_dsn, *QUICK)
+    busy = run(*QUICK)
     process.send_signal(blow)
     _, err = process.communicate()
     assert busy[0] == 75
@@ -231,6 +242,7 @@ def test_a_refresh_that_is_stopped_goes_on_the_next_time(
     assert found.status.tolist() == [book, book, "finished", "finished"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_half_way_is_named_and_the_next_refresh_goes_on(
     small_disk,  # noqa: F811
     folder,
