@@ -5,15 +5,22 @@ Pure: row numbers in, row numbers and scores out.
 
 from __future__ import annotations
 
+from kgfeatures.recommend.als import Als
+from kgfeatures.recommend.attributes import Attributes
 from kgfeatures.recommend.base import Lines, Purchases, Recommender
 from kgfeatures.recommend.blend import Blend
+from kgfeatures.recommend.customers import SimilarCustomers
 from kgfeatures.recommend.knowledge import GraphDistance
 from kgfeatures.recommend.neighbors import COSINE, Neighbors, NeighborSettings
 from kgfeatures.recommend.popular import Popular
+from kgfeatures.recommend.text import Texts
 from kgfeatures.recommend.tuning import Choice, choose
+from kgfeatures.recommend.weights import fit_weights
 
 __all__ = [
     "COSINE",
+    "Als",
+    "Attributes",
     "Blend",
     "Choice",
     "GraphDistance",
@@ -23,5 +30,8 @@ __all__ = [
     "Popular",
     "Purchases",
     "Recommender",
+    "SimilarCustomers",
+    "Texts",
     "choose",
+    "fit_weights",
 ]

@@ -1,7 +1,7 @@
 """Item-item neighbours: customers who bought this product also bought that one.
 
 S_ij = Σ_u x_ui x_uj · 2^(−age_uj / trend) / (d_u^α · d_i^β · d_j^γ) · n_ij / (n_ij + λ),
-the highest of each product i; score_uj = Σ_{i bought by u} 2^(−age_ui / memory) · S_ij.
+the highest of each product i; how customers are scored by it says item_item.py.
 
 d are degrees (distinct products of a customer, distinct customers of a product), n_ij customers who
 bought both, ages days. Plain cosine is α = λ = 0, β = γ = ½, no decay, all products. Deshpande,
@@ -12,13 +12,14 @@ al. 2017 (RP3β); shrinkage as in Bell, Koren 2007.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
 from kgfeatures.errors import DataError
-from kgfeatures.recommend.base import SCORES_PER_BLOCK, Purchases, Recommender, decay, top_k
+from kgfeatures.recommend.base import Purchases, decay
+from kgfeatures.recommend.item_item import ItemItem, NeighborRows, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,43 +64,21 @@ class NeighborSettings:
 COSINE = NeighborSettings(0.0, 0.5, 0.5, None, None, None)
 
 
-class Neighbors(Recommender):
-    """Products that go with what a customer bought.
+class Neighbors(ItemItem):
+    """Products that go with what a customer bought, as other customers show.
 
     Parameters
     ----------
     settings : None takes the defaults.
-
-    Attributes
-    ----------
-    neighbors_ : csr_matrix (n_products, n_products) of float32; row i holds the neighbours of i.
     """
 
     def __init__(self, settings: NeighborSettings | None = None) -> None:
         self.settings = settings or NeighborSettings()
+        super().__init__(self.settings.memory_half_life_days)
 
-    def fit(self, purchases: Purchases) -> Self:
-        """Make the table of neighbours and remember each customer's weighted history."""
-        return self.adopt(purchases, neighbor_tables(purchases, [self.settings])[0])
-
-    def adopt(self, purchases: Purchases, table: csr_matrix) -> Self:
-        """Take a table of neighbours that `neighbor_tables` made of these purchases."""
-        self.neighbors_ = table
-        self.history_ = _history(purchases, self.settings.memory_half_life_days)
-        return super().fit(purchases)
-
-    def score(self, customers: IntArray) -> NDArray[np.floating]:
-        """Return the summed weights of the neighbours of each customer's products, ≥ 0."""
-        self.check_fitted()
-        return (self.history_[customers] @ self.neighbors_).toarray()
-
-    def scaled(self, customers: IntArray) -> NDArray[np.floating]:
-        """Return the scores divided by each row's highest; see `Recommender.scaled`."""
-        self.check_fitted()
-        scores = csr_matrix(self.history_[customers] @ self.neighbors_)
-        highest = scores.max(axis=1).toarray().ravel()
-        scores.data /= np.repeat(highest, np.diff(scores.indptr))
-        return scores.toarray()
+    def table(self, purchases: Purchases) -> csr_matrix:
+        """Return the strongest neighbours of each product; see the module."""
+        return neighbor_tables(purchases, [self.settings])[0]
 
 
 def neighbor_tables(
@@ -122,15 +101,12 @@ def neighbor_tables(
         highest weights of product i, best first.
     """
     n = purchases.n_products
-    rows = np.arange(n) if products is None else products
     together = _Together(purchases)
-    found = [_Rows([], [], np.zeros(n, dtype=np.int64)) for _ in many]
-    step = max(1, SCORES_PER_BLOCK // max(1, n))
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
+    found = [NeighborRows(n, settings.top) for settings in many]
+    for block in row_blocks(np.arange(n) if products is None else products, n):
         together.look_at(block)
         for settings, table in zip(many, found, strict=True):
-            table.add(block, *top_k(together.weights(settings), settings.top or n))
+            table.add(block, together.weights(settings))
     return [table.matrix() for table in found]
 
 
@@ -146,8 +122,6 @@ class _Together:
         self._degree = np.bincount(purchases.product, minlength=purchases.n_products)
         self._plain = purchases.matrix()
         self._buyers = csr_matrix(self._plain.T)
-        # What was never bought together loses anyway, and ties cost time.
-        self._last = -np.arange(1, purchases.n_products + 1, dtype=np.float32)
         self._right: dict[tuple[float, float | None], csr_matrix] = {}
         self._block: IntArray = np.zeros(0, dtype=np.int64)
         self._sums: dict[tuple[float, float | None], NDArray[np.float32]] = {}
@@ -158,15 +132,13 @@ class _Together:
         self._sums = {}
 
     def weights(self, settings: NeighborSettings) -> NDArray[np.float32]:
-        """Return S of the block's products; what is not above 0 is no neighbour."""
+        """Return S of the block's products, (block, n_products)."""
         sums = self._sum(settings.customer_exponent, settings.trend_half_life_days)
         weights = sums * _inverse_power(self._degree, settings.neighbor_exponent)
         weights *= _inverse_power(self._degree[self._block], settings.product_exponent)[:, None]
         if settings.shrinkage > 0:
             both = self._sum(0.0, None)
             weights *= both / (both + np.float32(settings.shrinkage))
-        weights[np.arange(len(weights)), self._block] = 0
-        np.copyto(weights, self._last, where=weights <= 0)
         return weights
 
     def _sum(self, exponent: float, half_life_days: float | None) -> NDArray[np.float32]:
@@ -182,35 +154,6 @@ class _Together:
         return self._sums[key]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """A table of neighbours as it grows, rows in ascending order."""
-
-    columns: list[IntArray]
-    weights: list[NDArray[np.float32]]
-    counts: IntArray
-
-    def add(self, rows: IntArray, columns: IntArray, weights: NDArray[np.float32]) -> None:
-        kept = weights > 0
-        self.columns.append(columns[kept])
-        self.weights.append(weights[kept])
-        self.counts[rows] = kept.sum(axis=1)
-
-    def matrix(self) -> csr_matrix:
-        n = len(self.counts)
-        empty = np.zeros(0, dtype=np.float32)
-        columns = np.concatenate([*self.columns, np.zeros(0, dtype=np.int64)])
-        starts = np.concatenate([[0], self.counts.cumsum()])
-        return csr_matrix((np.concatenate([*self.weights, empty]), columns, starts), shape=(n, n))
-
-
 def _inverse_power(degree: NDArray[np.integer], exponent: float) -> NDArray[np.float32]:
     # Nobody asks for the weight of a row without entries.
     return (np.maximum(degree, 1).astype(np.float64) ** -exponent).astype(np.float32)
-
-
-def _history(purchases: Purchases, half_life_days: float | None) -> csr_matrix:
-    """Return each customer's purchases, weighted by age since that customer's last one."""
-    last = np.full(purchases.n_customers, -np.inf)
-    np.maximum.at(last, purchases.customer, purchases.day)
-    return purchases.matrix(decay(last[purchases.customer] - purchases.day, half_life_days))

@@ -89,7 +89,7 @@ def test_neighbors_keep_the_heaviest_of_each_product():
 def test_neighbors_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch):
     purchases = random_purchases()
     whole = Neighbors().fit(purchases).neighbors_
-    monkeypatch.setattr("kgfeatures.recommend.neighbors.SCORES_PER_BLOCK", 30)
+    monkeypatch.setattr("kgfeatures.recommend.item_item.SCORES_PER_BLOCK", 30)
     assert (Neighbors().fit(purchases).neighbors_ != whole).nnz == 0
 
 

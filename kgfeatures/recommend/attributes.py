@@ -1,0 +1,61 @@
+"""The graph's item-item: products of which the same is said go together.
+
+Each product is the set of its (relation, tail) pairs, weighted by idf_a = ln(n / n_a), n_a of n
+products having a; S_ij is the cosine of two such vectors, the highest of each product i. What
+nearly every product has says nothing, a rare theme much. Works for products that nobody bought.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kgfeatures.errors import DataError
+from kgfeatures.recommend.item_item import ItemItem, NeighborRows, row_blocks, unit_rows
+
+if TYPE_CHECKING:
+    from kgfeatures.recommend.base import Purchases
+
+
+class Attributes(ItemItem):
+    """Products that share attributes with what a customer bought.
+
+    Parameters
+    ----------
+    attributes : csr_matrix (n_products, n_attributes) with an entry where a product has one; a
+        column stands for one relation and tail.
+    top : neighbours kept per product; None keeps all.
+    memory_half_life_days : after which a customer's own purchase counts half; None never.
+    """
+
+    def __init__(
+        self,
+        attributes: csr_matrix,
+        top: int | None = 100,
+        memory_half_life_days: float | None = 60.0,
+    ) -> None:
+        super().__init__(memory_half_life_days)
+        self.attributes = attributes
+        self.top = top
+
+    def table(self, purchases: Purchases) -> csr_matrix:
+        """Return the cosines of idf-weighted attributes.
+
+        Raises
+        ------
+        DataError : another number of products.
+        """
+        n = purchases.n_products
+        if len(self.attributes.indptr) - 1 != n:
+            raise DataError(f"attributes have shape {self.attributes.shape}; pass {n} rows")
+        has = self.attributes.copy()
+        products = np.bincount(has.indices)
+        has.data = np.log(n / products[has.indices])
+        unit = unit_rows(has)
+        rows = NeighborRows(n, self.top)
+        for block in row_blocks(np.arange(n), n):
+            cosine = csr_matrix(unit[block] @ unit.T)
+            rows.add(block, cosine.astype(np.float32).toarray())
+        return rows.matrix()
