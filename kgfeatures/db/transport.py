@@ -17,6 +17,7 @@ from kgfeatures.errors import DataError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     import numpy as np
     from psycopg import Connection
@@ -117,17 +118,33 @@ def read_statement(
     return pa.Table.from_batches(batches, pa.schema(list(fields))).combine_chunks()
 
 
-def read_table(conn: Connection[TupleRow], table: str) -> pa.Table:
-    """Return all rows of the table or view "schema.table", types as `read_arrow` gives them.
+def read_table(
+    conn: Connection[TupleRow], table: str, since: tuple[str, datetime] | None = None
+) -> pa.Table:
+    """Return the rows of the table or view "schema.table", types as `read_arrow` gives them.
+
+    Parameters
+    ----------
+    since : a column of times and the earliest time that is read; None reads all rows.
 
     Raises
     ------
     UnknownNameError : there is no such table.
+    DataError : the column named by `since` holds no times.
     DatabaseError : the database refuses it.
     """
-    if not queries.fetch(conn, "transport.columns", target=table):
+    columns = queries.fetch(conn, "transport.columns", target=table)
+    if not columns:
         raise UnknownNameError(f"no table {table!r}; name it schema.table, or create it first")
     query = sql.SQL("select * from {}").format(sql.Identifier(*table.split(".")))
+    if since is not None:
+        kinds = {row["name"]: row["type"] for row in columns}
+        if kinds.get(since[0]) not in {"date", "timestamp", "timestamptz"}:
+            raise DataError(
+                f"{table}, column {since[0]!r} is of type {kinds.get(since[0])}; rows can be "
+                "read since a time only by a date, timestamp or timestamptz"
+            )
+        query += sql.SQL(" where {} >= {}").format(sql.Identifier(since[0]), since[1])
     return read_statement(conn, table, query)
 
 

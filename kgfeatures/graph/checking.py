@@ -60,7 +60,7 @@ def check(
         loaded = loading.load(section, manifest, read_table)
         require_few_rejected(loaded, max_rejected)
         require_rows(loaded)
-        make_rows(loaded, number)
+        make_rows(loaded)
         if section.kind in outreach.KINDS:
             reached.add(number, loaded)
         checked.append(Checked(source_of(loaded), loaded.rejected))
@@ -69,12 +69,12 @@ def check(
     return checked
 
 
-def make_rows(loaded: Loaded, source_id: int) -> None:
+def make_rows(loaded: Loaded) -> None:
     """Make the rows that a load would write, for the errors that only this finds."""
     if loaded.section.kind == "attributes":
         attributes.as_rows(loaded)
     elif loaded.section.kind == "documents":
-        documents.as_rows(loaded, source_id)
+        documents.as_rows(loaded)
     elif loaded.section.kind == "triples":
         triple_files.as_rows(loaded)
 
@@ -85,7 +85,7 @@ def source_of(loaded: Loaded) -> dict[str, Any]:
         "kind": loaded.section.kind,
         "name": loaded.section.name,
         "rows_read": loaded.rows_read,
-        "rows_loaded": loaded.rows.num_rows,
+        "rows_loaded": loaded.rows_loaded(),
         "rows_rejected": loaded.rows_rejected(),
         "rows_dropped": loaded.dropped,
     }

@@ -57,11 +57,8 @@ def add_body(rows: Selection) -> None:
     rows.drop(body.is_null().to_numpy(zero_copy_only=False), "no text")
 
 
-def as_rows(loaded: Loaded, source_id: int) -> pa.Table:
-    """Return rows of raw.document.
-
-    document_id is source_id * 2**40 + row number: unique, and the same in every build.
-    """
+def as_rows(loaded: Loaded) -> pa.Table:
+    """Return rows of raw.document, without their source and id."""
     rows = loaded.rows
     n = rows.num_rows
     bodies: list[str] = rows.column("body").to_pylist()
@@ -72,8 +69,6 @@ def as_rows(loaded: Loaded, source_id: int) -> pa.Table:
     columns = {name: rows.column(name) for name in rows.column_names}
     return pa.table(
         {
-            "document_id": pa.array((source_id << 40) + rows.column("source_row").to_numpy()),
-            "source_id": pa.repeat(source_id, n).cast(pa.int32()),
             "kind": pa.repeat(words["kind"], n).cast(pa.string()),
             "product_id": columns.get("product_id", missing),
             "customer_id": columns.get("customer_id", missing),

@@ -50,16 +50,33 @@ def load(section: Section, manifest: Manifest, read_table: Callable[[str], pa.Ta
         customer stands twice in a file of its own.
     ManifestError : the manifest does not fit the source.
     """
-    return CLEANERS[section.kind](section, read(section, read_table), manifest)
+    return clean(section, read(section, read_table), manifest)
 
 
-def read(section: Section, read_table: Callable[[str], pa.Table]) -> Sheet:
-    """Return the rows of a section as they are."""
+def clean(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
+    """Return the cleaned rows of a section that is read, or of some of its rows.
+
+    Raises
+    ------
+    DataError, ManifestError : as `load`, for what the values are.
+    """
+    return CLEANERS[section.kind](section, sheet, manifest)
+
+
+def read(
+    section: Section, read_table: Callable[[str], pa.Table], *, encoded: bool = False
+) -> Sheet:
+    """Return the rows of a section as they are.
+
+    Parameters
+    ----------
+    encoded : texts may stay encoded as dictionaries, see `Sheet.plain`.
+    """
     if section.format == "nt" and section.file is not None:
         return triple_files.read_n_triples(section, section.file)
     if section.format == "openke" and section.file is not None:
         return triple_files.read_open_ke(section, section.file)
-    return readers.read(section, read_table)
+    return readers.read(section, read_table, encoded=encoded)
 
 
 def files(manifest: Manifest) -> dict[str, str]:

@@ -26,6 +26,8 @@ OUTREACH_DESCRIPTIONS = {
     "redeemed": "A customer used a coupon; one statement per redemption.",
 }
 _RELATIONS = {"purchase": "bought", "return": "returned"}
+EVENTS = tuple(_RELATIONS)
+"""Events that the graph calls otherwise."""
 
 
 def relation_of(event: str) -> str:
@@ -45,12 +47,15 @@ def declare_relations(conn: Connection[TupleRow], descriptions: Mapping[str, str
 
 def declare_events(conn: Connection[TupleRow], events: Iterable[str]) -> None:
     """Make the relations known that interactions are, and measure them."""
+    declare_relations(conn, event_sentences(events))
+    queries.execute(conn, "store.measure_events")
+
+
+def event_sentences(events: Iterable[str]) -> dict[str, str]:
+    """Return what each relation that interactions are says."""
     names = [relation_of(event) for event in events]
     other = "A customer's event {name!r} with a product, as the source calls it."
-    declare_relations(
-        conn, {name: EVENT_DESCRIPTIONS.get(name, other.format(name=name)) for name in names}
-    )
-    queries.execute(conn, "store.measure_events")
+    return {name: EVENT_DESCRIPTIONS.get(name, other.format(name=name)) for name in names}
 
 
 def declare_outreach(conn: Connection[TupleRow]) -> None:

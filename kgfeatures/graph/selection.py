@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from kgfeatures.graph.manifest import Manifest, Section
     from kgfeatures.graph.sheet import Sheet
+    from kgfeatures.types import IntArray
 
 MAX_REJECTED = 0.01
+REJECTED = "rejected"
 
 
 @dataclass
@@ -35,6 +37,9 @@ class Loaded:
     rejected : at least one problem for each row that could not be loaded.
     dropped : how many rows were left out on purpose, by reason; each row counts once.
     unit : "line" or "row": what the numbers count.
+    fates : numbers of the rows that were left out or rejected, by reason or `REJECTED`; not of
+        those that could not even be split into columns.
+    standing : how many rows are loaded already and not among `rows`.
     """
 
     section: Section
@@ -43,6 +48,12 @@ class Loaded:
     rejected: list[Problem]
     dropped: dict[str, int]
     unit: str
+    fates: dict[str, IntArray] = field(default_factory=dict[str, "IntArray"])
+    standing: int = 0
+
+    def rows_loaded(self) -> int:
+        """Return the number of rows loaded, those that were loaded before included."""
+        return self.rows.num_rows + self.standing
 
     def rows_rejected(self) -> int:
         """Return the number of rows with a problem."""
@@ -57,7 +68,7 @@ class Selection:
     sheet: Sheet
     columns: dict[str, pa.Array] = field(default_factory=dict[str, pa.Array])
     problems: list[Problem] = field(default_factory=list[Problem])
-    dropped: dict[str, int] = field(default_factory=dict[str, int])
+    fates: dict[str, IntArray] = field(default_factory=dict[str, "IntArray"])
 
     def __post_init__(self) -> None:
         """Begin with every row."""
@@ -67,7 +78,8 @@ class Selection:
         """Leave out the rows for which `mask` (n,) is true; those already left out keep theirs."""
         leaving = mask & self.alive
         if leaving.any():
-            self.dropped[reason] = self.dropped.get(reason, 0) + int(leaving.sum())
+            earlier = self.fates.get(reason, self.sheet.rows[:0])
+            self.fates[reason] = np.union1d(earlier, self.sheet.rows[leaving])
             self.alive &= ~mask
 
     def add(self, name: str, cleaned: Cleaned, required: str | None = None) -> pa.Array:
@@ -126,12 +138,14 @@ class Selection:
 
     def finish(self) -> Loaded:
         """Return the rows that are neither left out nor have a problem."""
-        problems = self.problems
+        problems, fates = self.problems, dict(self.fates)
         if problems:
             at = np.array([problem.row for problem in problems])
             counts = np.isin(at, self.sheet.rows[self.alive])
             problems = [problem for problem, one in zip(problems, counts, strict=True) if one]
             self.alive &= ~np.isin(self.sheet.rows, at)
+            if problems:
+                fates[REJECTED] = np.unique(at[counts])
         table = pa.table({"source_row": pa.array(self.sheet.rows), **self.columns})
         rejected = {(each.row, each.column): each for each in [*self.sheet.broken, *problems]}
         return Loaded(
@@ -139,8 +153,9 @@ class Selection:
             rows_read=len(self.sheet.rows) + len(self.sheet.broken),
             rows=table.filter(pa.array(self.alive)),
             rejected=[rejected[place] for place in sorted(rejected)],
-            dropped=self.dropped,
+            dropped={reason: len(rows) for reason, rows in self.fates.items()},
             unit=self.sheet.unit,
+            fates=fates,
         )
 
 
@@ -172,7 +187,7 @@ def require_rows(loaded: Loaded) -> None:
     ------
     DataError : nothing is; the message says where its rows went.
     """
-    if loaded.rows.num_rows:
+    if loaded.rows_loaded():
         return
     if not loaded.rows_read:
         raise DataError(

@@ -58,6 +58,15 @@ class Sheet:
         kept = self.table.filter(pa.array(mask))
         return replace(self, table=kept, rows=self.rows[mask])
 
+    def plain(self) -> Sheet:
+        """Return the sheet with texts instead of dictionaries."""
+        table = self.table
+        for place, column in enumerate(table.columns):
+            if pa.types.is_dictionary(column.type):
+                values = column.cast(pa.string())
+                table = table.set_column(place, table.column_names[place], values)
+        return self if table is self.table else replace(self, table=table)
+
     def column(self, name: str) -> pa.Array:
         """Return one column in a single chunk."""
         column = self.table.column(name).combine_chunks()

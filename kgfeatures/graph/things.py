@@ -100,29 +100,49 @@ def require_once(rows: Selection, keys: pa.Array, kind: str) -> None:
 def collect(things: Things, loaded: Loaded) -> None:
     """Add what one source says to what earlier ones said; the earlier title stays."""
     section = loaded.section
-    kind = section.kind.removesuffix("s")
     rows = loaded.rows
-    keys = rows.column(f"{kind}_id").to_pandas()
-    names = texts_of(section)
+    keys = rows.column(f"{kind_of(section)}_id").to_pandas()
     things.keys.update(keys.unique())
-    columns = {name: rank(keys, rows.column(f"text:{name}").to_pandas()) for name in names}
-    titles = names[:1] if "title" in section.columns else names
-    for key in dict.fromkeys(key for ranked in columns.values() for key in ranked):
-        best = {name: ranked[key][0] for name, ranked in columns.items() if key in ranked}
+    texts, relations = (
+        {name: rank(keys, rows.column(f"{role}:{name}").to_pandas()) for name in names}
+        for role, names in (("text", texts_of(section)), ("relation", list(section.relations)))
+    )
+    add_said(things, section, texts, relations)
+
+
+def kind_of(section: Section) -> str:
+    """Return the type of the things that a section describes, such as "product"."""
+    return section.kind.removesuffix("s")
+
+
+def add_said(
+    things: Things,
+    section: Section,
+    texts: dict[str, dict[str, list[str]]],
+    relations: dict[str, dict[str, list[str]]],
+) -> None:
+    """Add what a section says to what earlier ones said; the earlier title stays.
+
+    Parameters
+    ----------
+    texts, relations : by column and key, the values as `rank` gives them.
+    """
+    titles = list(texts)[:1] if "title" in section.columns else list(texts)
+    for key in dict.fromkeys(key for ranked in texts.values() for key in ranked):
+        best = {name: ranked[key][0] for name, ranked in texts.items() if key in ranked}
         title = ", ".join(best[name] for name in titles if name in best)
-        lost = columns[titles[0]].get(key, [])[1:] if len(titles) == 1 else []
+        lost = texts[titles[0]].get(key, [])[1:] if len(titles) == 1 else []
         add_texts(things, key, title, lost, list(best.values()))
-    for column, relation in section.relations.items():
-        ranked = rank(keys, rows.column(f"relation:{column}").to_pandas())
+    for column, ranked in relations.items():
         things.triples.append(
             pd.DataFrame(
                 {
-                    "head_type": kind,
+                    "head_type": kind_of(section),
                     "head": pd.Series(list(ranked), dtype=object),
-                    "relation": relation,
+                    "relation": section.relations[column],
                     "tail_type": entity_type(column),
                     "tail": pd.Series([values[0] for values in ranked.values()], dtype=object),
-                    "detail": f"{section.name}:{column}",
+                    "detail": f"{section.written}:{column}",
                 }
             )
         )

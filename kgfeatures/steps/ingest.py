@@ -1,75 +1,123 @@
-"""Ingest: a folder of files, described by its dataset.yaml, becomes raw.* and the graph's columns.
+"""Ingest: the files and tables that dataset.yaml describes become raw.* and the graph's columns.
 
-Everything is read, cleaned and written in one transaction that replaces what was loaded before,
-so that the tables follow from the files alone. Interactions stay in raw.interaction (kg.fact shows
+Everything is read, cleaned and written in one transaction, and what stands there afterwards
+follows from the sources alone. A source that did not change is not read again; of one that did,
+only what differs is written (docs/adr/0005). Interactions stay in raw.interaction (kg.fact shows
 them as triples); columns and triple files become kg.triple with evidence of method "column".
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import pyarrow as pa
-
 from kgfeatures.db import personal_files, queries, transport
-from kgfeatures.db.binary import PAST_MICROSECONDS
-from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.graph import (
-    attributes,
-    documents,
-    fingerprints,
-    loading,
-    ontology,
-    outreach,
-    personal,
-    store,
-    triple_files,
-)
+from kgfeatures.db.runs import Step, StepResult, hashes, run_step
+from kgfeatures.graph import late, loading, outreach, personal
+from kgfeatures.graph.ledger import KINDS, Ledger
 from kgfeatures.graph.manifest import read_manifest
-from kgfeatures.graph.outreach import Outreach
+from kgfeatures.graph.naming import update
+from kgfeatures.graph.reaching import write_outreach
 from kgfeatures.graph.readers import file_hash
-from kgfeatures.graph.selection import MAX_REJECTED, require_few_rejected, require_rows
-from kgfeatures.graph.things import Things, collect
+from kgfeatures.graph.reading import AHEAD, Reader
+from kgfeatures.graph.selection import MAX_REJECTED
+from kgfeatures.graph.sources import find_stale, planned, require_present
+from kgfeatures.graph.stating import write_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
     from kgfeatures.graph.manifest import Manifest
-    from kgfeatures.graph.selection import Loaded
+    from kgfeatures.graph.sources import Source, Stale
     from kgfeatures.types import Progress
 
-SOURCE = "ingest"
-VERSION = "2"
-CLEARED = ("rejected", "interaction", "document", "attribute", "product", "customer", "source")
-OUTPUTS = tuple(sorted([*(f"raw.{name}" for name in CLEARED), *outreach.TABLES]))
-INTERACTION_COLUMNS = (
-    *("customer_id", "product_id", "event", "occurred_at", "basket_id"),
-    *("quantity", "amount", "split"),
+VERSION = "3"
+CLEARED = (
+    *("rejected", "interaction", "document", "attribute", "description", "contact"),
+    *("coupon_event", "campaign", "product", "customer", "source", "source_row"),
 )
-_SINCE_EVER = pa.scalar(PAST_MICROSECONDS, pa.timestamp("us", "UTC"))
+OUTPUTS = tuple(sorted(f"raw.{name}" for name in CLEARED if name != "source_row"))
+TOTALS = {
+    "raw.interaction": "interactions",
+    "raw.product": "products",
+    "raw.customer": "customers",
+    "raw.attribute": "attributes",
+    "raw.document": "documents",
+    "raw.rejected": "rejected",
+    "raw.campaign": "campaigns",
+    "raw.contact": "contacts",
+    "raw.coupon_event": "coupon_events",
+}
 
 
-@dataclass
-class Shop:
-    """What the sections say together: who and what there is, and how they hang together."""
+@dataclass(frozen=True)
+class _Load:
+    """One load: what it reads, and by which rules."""
 
-    products: Things = field(default_factory=Things)
-    customers: Things = field(default_factory=Things)
-    events: set[str] = field(default_factory=set[str])
-    outreach: Outreach = field(default_factory=Outreach)
-    triples: list[pd.DataFrame] = field(default_factory=list[pd.DataFrame])
-    rows: dict[str, int] = field(default_factory=dict[str, int])
+    manifest: Manifest
+    files: dict[str, str]
+    tables: tuple[str, ...]
+    max_rejected: float
+    now: dt.datetime
+    force: bool
 
-    def count(self, table: str, n: int) -> None:
-        """Add to the number of rows written to a table."""
-        self.rows[table] = self.rows.get(table, 0) + n
+    def run(self, conn: Connection[TupleRow], progress: Progress) -> dict[str, int]:
+        """Write what differs from what is loaded; return rows by table."""
+        contents = self.files | {
+            name: each or "" for name, each in hashes(conn, self.tables).items()
+        }
+        sources = planned(self.manifest, contents, VERSION)
+        before = queries.fetch(conn, "differences.sources")
+        if not self.force:
+            require_present(sources, before)
+        ledger = _open(conn, before, anew=self.force)
+        stale = find_stale(sources, ledger.before, self.max_rejected, outreach.KINDS)
+        personal_files.note(conn, personal.files_of(self.manifest))
+        progress.start(f"load {self.manifest.name}", len(stale.sources) + len(stale.triples) + 3)
+        triples = self._read(ledger, sources, stale, progress)
+        named = [update(ledger, kind, sources) for kind in KINDS]
+        ledger.close(sources)
+        if ledger.anew:
+            queries.execute(conn, "ingest.count_rows")
+        progress.advance()
+        write_graph(ledger, sources, stale, named, triples)
+        ledger.note_changes(hashes(conn, OUTPUTS))
+        progress.advance()
+        return _totals(ledger)
+
+    def _read(
+        self, ledger: Ledger, sources: list[Source], stale: Stale, progress: Progress
+    ) -> list[pd.DataFrame]:
+        """Read what is stale and write its rows; return the triples that were read."""
+        reader = Reader(
+            ledger=ledger,
+            manifest=self.manifest,
+            read_table=lambda table, since: transport.read_table(ledger.conn, table, since),
+            max_rejected=self.max_rejected,
+            now=self.now,
+        )
+        ledger.open(sources)
+        for source in sources:
+            if source.source_id in ledger.before:
+                ledger.place(source)
+        ledger.clear(sources)
+        for source in (*stale.sources, *stale.triples):
+            progress.note(f"reading {source.section.kind} from {source.section.name}")
+            reader.read(source)
+            progress.advance()
+        reader.finish()
+        triples = reader.triples
+        if stale.outreach_changed:
+            progress.note("reading campaigns, contacts and coupons")
+            triples = [*triples, *write_outreach(reader, stale.outreach).triples()]
+        progress.advance()
+        return triples
 
 
 def ingest(
@@ -80,192 +128,96 @@ def ingest(
     progress: Progress | None = None,
     force: bool = False,
 ) -> StepResult:
-    """Load the files that a folder's dataset.yaml names, in place of what was loaded before.
+    """Load what is new, changed or gone in the sources that a folder's dataset.yaml names.
 
     Parameters
     ----------
     database : the shop's database.
     folder : holds dataset.yaml; the files' names in it are relative to it.
-    max_rejected : the share of a file's rows that may be rejected, in [0, 1].
-    progress : told of each file.
-    force : load again even when no file changed.
+    max_rejected : the share of a source's rows that may be rejected, in [0, 1].
+    progress : told of each source.
+    force : load everything from nothing, as if nothing had been loaded before.
+
+    Returns
+    -------
+    result : its rows count what there is now, by table; "changes" the rows written and removed.
 
     Raises
     ------
     ManifestError : dataset.yaml cannot be used.
-    DataError : a file cannot be used, or too many of its rows; nothing was loaded then.
+    DataError : a source cannot be used, too many of its rows, or a file of a pattern is gone;
+        nothing was loaded then.
     BusyError : another process is loading.
     """
     manifest = read_manifest(folder)
-    hashes = loading.files(manifest)
-    tables = dict.fromkeys(section.name for section in manifest.sections if section.table)
+    files = loading.files(manifest)
+    tables = dict.fromkeys(
+        each.name for each in manifest.sections if each.table and not late.span_of(each)
+    )
     step = Step("ingest", VERSION, inputs=tuple(tables), outputs=OUTPUTS)
+    now = dt.datetime.now(dt.UTC)
     params = {
         "manifest": file_hash(manifest.file),
-        "files": hashes,
+        "files": files,
         "max_rejected": max_rejected,
     }
+    windows = _windows(database, manifest, now)
+    load = _Load(manifest, files, tuple(tables), max_rejected, now, force)
     return run_step(
         database,
         step,
-        params,
-        lambda conn, told: _load(conn, manifest, hashes, max_rejected, told),
+        params | windows,
+        load.run,
         progress=progress,
         force=force,
     )
 
 
-def _load(
-    conn: Connection[TupleRow],
-    manifest: Manifest,
-    hashes: dict[str, str],
-    max_rejected: float,
-    progress: Progress,
-) -> dict[str, int]:
-    """Read, clean and write every section; return rows by table."""
-    shop = Shop()
-    personal_files.note(conn, personal.files_of(manifest))
-    progress.start(f"load {manifest.name}", len(manifest.sections) + 2)
-    for name in outreach.TABLES:
-        queries.execute(conn, f"outreach.clear_{name.removeprefix('raw.')}")
+def _open(conn: Connection[TupleRow], before: list[dict[str, Any]], *, anew: bool) -> Ledger:
+    """Return the ledger of a load; where what is loaded cannot be trusted, all of it goes first.
+
+    The tables must hold what the last load left there, and the ids of all rows must be known.
+    """
+    last = queries.fetch(conn, "ingest.last_run", code_version=VERSION)
+    known = {row["source_id"] for row in queries.fetch(conn, "differences.remembered")}
+    if last and before and not anew and known == {row["source_id"] for row in before}:
+        now = hashes(conn, OUTPUTS)
+        if now == {name: last[0]["outputs"].get(name) for name in OUTPUTS}:
+            return Ledger(conn, {row["source_id"]: row for row in before}, now)
     for name in CLEARED:
         queries.execute(conn, f"ingest.clear_{name}")
-    for source_id, section in enumerate(manifest.sections, start=1):
-        progress.note(f"reading {section.kind} from {section.name}")
-        loaded = loading.load(section, manifest, lambda table: transport.read_table(conn, table))
-        require_few_rejected(loaded, max_rejected)
-        require_rows(loaded)
-        content = hashes.get(section.name) or _table_hash(conn, section.name)
-        _write_source(conn, source_id, loaded, content)
-        _write_rows(conn, source_id, loaded, shop)
-        shop.count("raw.rejected", len(loaded.rejected))
-        progress.advance()
-    _write_things(conn, shop)
-    _write_outreach(conn, shop)
-    queries.execute(conn, "ingest.count_rows")
-    progress.advance()
-    _write_graph(conn, shop)
-    progress.advance()
-    return shop.rows
+    return Ledger(conn)
 
 
-def _table_hash(conn: Connection[TupleRow], table: str) -> str:
-    return queries.fetch(conn, "runs.hashes", names=[table])[0]["content_hash"] or ""
+def _totals(ledger: Ledger) -> dict[str, int]:
+    [counted] = queries.fetch(ledger.conn, "ingest.totals")
+    rows = {table: int(counted[name]) for table, name in TOTALS.items()}
+    rows["triples"] = queries.scalar(ledger.conn, "ingest.count_triples")
+    rows["entities"] = rows["raw.product"] + rows["raw.customer"]
+    rows["changes"] = ledger.changed_rows
+    return rows
 
 
-def _write_source(
-    conn: Connection[TupleRow], source_id: int, loaded: Loaded, content_hash: str
-) -> None:
-    """Write what became of a source, and the values that were rejected."""
-    row: dict[str, list[Any]] = {
-        "source_id": [source_id],
-        "kind": [loaded.section.kind],
-        "name": [loaded.section.name],
-        "sha256": [content_hash],
-        "rows_read": [loaded.rows_read],
-        "rows_loaded": [loaded.rows.num_rows],
-        "rows_rejected": [loaded.rows_rejected()],
-        "rows_dropped": [json.dumps(loaded.dropped, sort_keys=True)],
-    }
-    transport.copy_in(conn, "raw.source", row)
-    if loaded.rejected:
-        rejected: dict[str, list[Any]] = {
-            "source_id": [source_id] * len(loaded.rejected),
-            "source_row": [problem.row for problem in loaded.rejected],
-            "column_name": [problem.column for problem in loaded.rejected],
-            "value": [problem.value for problem in loaded.rejected],
-            "reason": [problem.reason for problem in loaded.rejected],
+def _windows(database: Database, manifest: Manifest, now: dt.datetime) -> dict[str, dict[str, str]]:
+    """Return, of tables of which only late rows are read, what tells whether any is new."""
+    sections = [each for each in manifest.sections if late.span_of(each)]
+    if not sections:
+        return {}
+    with database.transaction() as conn:
+        marks = {
+            row["name"]: row["watermark"] for row in queries.fetch(conn, "differences.sources")
         }
-        transport.copy_in(conn, "raw.rejected", rejected)
-
-
-def _write_rows(conn: Connection[TupleRow], source_id: int, loaded: Loaded, shop: Shop) -> None:
-    """Write a source's rows, or keep them until all sources that describe a thing are read."""
-    kind, rows = loaded.section.kind, loaded.rows
-    for things, key in ((shop.products, "product_id"), (shop.customers, "customer_id")):
-        if key in rows.column_names:
-            things.keys.update(rows.column(key).drop_null().unique().to_pylist())
-    if kind == "interactions":
-        shop.events.update(rows.column("event").unique().to_pylist())
-        lines = rows.select(INTERACTION_COLUMNS)
-        ids = {
-            "source_id": _repeat(source_id, rows.num_rows),
-            "row_id": pa.array(fingerprints.row_ids(lines)),
+        return {
+            "late": {
+                each.name: queries.scalar(
+                    conn,
+                    "ingest.window_hash",
+                    target=each.name,
+                    stamp=each.columns["timestamp"],
+                    watermark=marks.get(each.name),
+                    span=late.span_of(each),
+                    ahead=now + AHEAD,
+                )
+                for each in sections
+            }
         }
-        columns = ids | {name: lines[name] for name in lines.column_names}
-        _copy(conn, shop, "raw.interaction", pa.table(columns))
-    elif kind == "attributes":
-        table = attributes.as_rows(loaded)
-        since = table["valid_from"].fill_null(_SINCE_EVER)
-        place = table.column_names.index("valid_from")
-        _copy(conn, shop, "raw.attribute", table.set_column(place, "valid_from", since))
-    elif kind == "documents":
-        _copy(conn, shop, "raw.document", documents.as_rows(loaded, source_id))
-    elif kind == "triples":
-        frame = triple_files.as_rows(loaded)
-        shop.triples.append(frame)
-        for things, named in ((shop.products, "product"), (shop.customers, "customer")):
-            for end in ("head", "tail"):
-                things.keys.update(frame.loc[frame[f"{end}_type"] == named, end])
-    elif kind in outreach.KINDS:
-        shop.outreach.add(source_id, loaded)
-    else:
-        collect(shop.products if kind == "products" else shop.customers, loaded)
-
-
-def _write_things(conn: Connection[TupleRow], shop: Shop) -> None:
-    """Write every product and customer that any section names."""
-    products = sorted(shop.products.keys)
-    title, others = shop.products.title, shop.products.others
-    columns: dict[str, Any] = {
-        "product_id": pa.array(products, pa.string()),
-        "title": pa.array([title.get(key) for key in products], pa.string()),
-        "body": pa.array([shop.products.body.get(key) for key in products], pa.string()),
-        "other_titles": pa.array([others.get(key, []) for key in products], pa.list_(pa.string())),
-    }
-    _copy(conn, shop, "raw.product", pa.table(columns))
-    customers = sorted(shop.customers.keys)
-    columns = {
-        "customer_id": pa.array(customers, pa.string()),
-        "body": pa.array([shop.customers.body.get(key) for key in customers], pa.string()),
-    }
-    _copy(conn, shop, "raw.customer", pa.table(columns))
-
-
-def _write_outreach(conn: Connection[TupleRow], shop: Shop) -> None:
-    """Write campaigns, contacts and coupons, which speak of each other."""
-    for name, rows in shop.outreach.tables().items():
-        _copy(conn, shop, name, rows)
-    queries.execute(conn, "outreach.count_rows")
-
-
-def _write_graph(conn: Connection[TupleRow], shop: Shop) -> None:
-    """Write the entities of all customers and products, the relations and the triples."""
-    kinds = (("customer", shop.customers), ("product", shop.products))
-    for entity_type, things in kinds:
-        keys = sorted(things.keys)
-        labels = [things.title.get(key) for key in keys] if entity_type == "product" else None
-        store.upsert_entities(
-            conn, pd.DataFrame({"entity_type": entity_type, "key": keys, "label": labels})
-        )
-        shop.triples += things.triples
-    store.upsert_entities(conn, shop.outreach.entities())
-    shop.triples += shop.outreach.triples()
-    empty = pd.DataFrame({name: pd.Series(dtype=object) for name in (*store.REQUIRED, "detail")})
-    frame = pd.concat([empty, *shop.triples], ignore_index=True)
-    described: dict[str, str] = {}
-    for name, place in sorted(set(zip(frame["relation"], frame["detail"], strict=True))):
-        described[name] = f"{described[name]}, {place}" if name in described else f"From {place}"
-    ontology.declare_relations(conn, described)
-    ontology.declare_events(conn, sorted(shop.events))
-    ontology.declare_outreach(conn)
-    shop.rows["triples"] = store.replace_triples(conn, SOURCE, frame)
-    shop.rows["entities"] = len(shop.customers.keys) + len(shop.products.keys)
-
-
-def _copy(conn: Connection[TupleRow], shop: Shop, table: str, rows: pa.Table) -> None:
-    shop.count(table, transport.copy_in(conn, table, rows))
-
-
-def _repeat(value: int, n: int) -> pa.Array:
-    return pa.repeat(value, n).cast(pa.int32())

@@ -1,4 +1,4 @@
--- Functions that everything else stands on: content-addressed ids, content hashes, the cut-off.
+-- Functions that everything else stands on: content-addressed ids, the cut-off.
 
 -- No `set search_path` on these two: it would keep them from being inlined (5x dearer in kg.fact),
 -- and a body parsed at creation does not depend on it. The casts to bytea are immutable where
@@ -25,29 +25,6 @@ create or replace function kg.relation_id(name text) returns bigint
 language sql immutable strict parallel safe
 return kg.entity_id('relation', name);
 comment on function kg.relation_id(text) is 'The id of a relation: kg.entity_id of type relation.';
-
-create or replace function ops.table_hash(target regclass) returns text
-language plpgsql stable strict
-set search_path = pg_catalog
-as $$
-declare
-    columns text;
-    answer text;
-begin
-    -- Ids of runs and models name a computation, not its content.
-    select string_agg(format('t.%I', attname), ', ' order by attname) into columns
-    from pg_attribute
-    where attrelid = target and attnum > 0 and not attisdropped
-        and attname not in ('run_id', 'model_id');
-    execute format(
-        'select count(*) || '':'' || coalesce(sum(hashtextextended(row(%s)::text, 0)::numeric), 0) from %s as t',
-        columns, target
-    ) into answer;
-    return answer;
-end
-$$;
-comment on function ops.table_hash(regclass) is
-'A fingerprint of a table''s content, independent of row order: count and sum of row hashes; run_id and model_id left out.';
 
 create or replace function ops.data_cutoff() returns timestamptz
 language sql stable

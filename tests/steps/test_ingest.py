@@ -107,8 +107,8 @@ def test_every_section_reaches_its_table(db, folder):
     ]
     lines = values(
         db,
-        "select source_id, customer_id, product_id, event, quantity, amount, basket_id"
-        " from raw.interaction order by 1, 2, 3, 4, 5",
+        "select place, customer_id, product_id, event, quantity, amount, basket_id"
+        " from raw.interaction join raw.source using (source_id) order by 1, 2, 3, 4, 5",
     )
     assert lines == [
         (1, "1", "A1", "purchase", 2, 3, "i1"),
@@ -167,7 +167,7 @@ def test_the_graph_holds_everybody_and_what_columns_say(db, folder):
 def test_what_was_left_out_is_counted(db, folder):
     ingest(db, folder())
     rows = values(
-        db, "select kind, rows_read, rows_loaded, rows_dropped from raw.source order by source_id"
+        db, "select kind, rows_read, rows_loaded, rows_dropped from raw.source order by place"
     )
     assert rows[:3] == [
         ("interactions", 7, 5, {"no customer": 1, "excluded product": 1}),
@@ -248,7 +248,9 @@ def test_rejected_rows_are_kept_with_line_and_reason(db, folder):
     text = FILES["lines.csv"] + "5,x,soon,i9,many,1,Robert'); drop table raw.product;--\n"
     ingest(db, folder(**{"lines.csv": text}), max_rejected=0.5)
     rows = values(
-        db, "select source_id, source_row, column_name, value from raw.rejected order by 1, 3"
+        db,
+        "select place, source_row, column_name, value from raw.rejected"
+        " join raw.source using (source_id) order by 1, 3",
     )
     assert rows == [(1, 9, "at", "soon"), (1, 9, "n", "many")]
     assert values(db, "select title from raw.product where product_id = 'X'") == [

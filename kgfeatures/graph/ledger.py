@@ -1,0 +1,340 @@
+"""What is loaded, source by source, and what a load changes of it.
+
+Rows of raw are written through the ledger: it removes what is gone, adds what is new, and keeps
+whose rows these were, for the products and customers that nobody names any more and for those who
+compute from the tables (ops.change_set, ops.changed_key).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from kgfeatures.db import queries, transport
+from kgfeatures.graph.differences import LOADED, Fates
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Sequence
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from kgfeatures.graph.selection import Loaded
+    from kgfeatures.graph.sheet import Problem
+    from kgfeatures.graph.sources import Source
+    from kgfeatures.types import IntArray
+
+CHANGES_KEPT = 60
+"""Change sets per table: somebody who looks once in two months computes anew."""
+KINDS = ("customer", "product")
+NAMED = "named"
+"""The fate of rows of raw.description."""
+ROWS_OF = {
+    "interactions": "interaction",
+    "documents": "document",
+    "attributes": "attribute",
+    "contacts": "contact",
+    "coupons": "coupon_event",
+}
+"""The table of a kind of section, beside raw.description."""
+
+
+class Kept(NamedTuple):
+    """How rows of a table are known, and whose they are."""
+
+    table: str
+    id_column: str = "row_id"
+    keys: tuple[str, ...] = ("customer_id", "product_id")
+    """Columns of customers' and products' keys; ("entity_type", "key") for those of both."""
+    time: str | None = "occurred_at"
+
+
+TABLES = {
+    "interaction": Kept("raw.interaction"),
+    "document": Kept("raw.document", "document_id"),
+    "attribute": Kept("raw.attribute", keys=("entity_type", "key"), time="valid_from"),
+    "description": Kept("raw.description", keys=("entity_type", "key"), time=None),
+    "contact": Kept("raw.contact", keys=("customer_id",), time="contacted_at"),
+    "coupon_event": Kept("raw.coupon_event"),
+}
+
+
+@dataclass
+class Ledger:
+    """A load in a transaction.
+
+    Parameters
+    ----------
+    before : rows of raw.source by source_id; empty where everything is loaded from nothing.
+    hashes : content hashes of the tables before.
+    """
+
+    conn: Connection[TupleRow]
+    before: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    hashes: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
+
+    def __post_init__(self) -> None:
+        """Begin without a change."""
+        self.named: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self.unnamed: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self.described: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self.events: set[str] = set()
+        self.touched: dict[str, dict[tuple[str, str], dt.datetime | None]] = {}
+        self.written: dict[int, dict[str, Any]] = {}
+        self.changed_rows = 0
+
+    @property
+    def anew(self) -> bool:
+        """Whether everything is loaded from nothing."""
+        return not self.before
+
+    def fates(self, source_id: int) -> Fates:
+        """Return what became of a source's rows when it was read last."""
+        if source_id not in self.before:
+            return Fates()
+        rows = queries.fetch(self.conn, "differences.fates", source_id=source_id)
+        return Fates({row["fate"]: np.frombuffer(row["row_ids"], "<i8") for row in rows})
+
+    def remember(self, source_id: int, fates: Fates) -> None:
+        """Keep what became of a source's rows."""
+        queries.execute(self.conn, "differences.forget", source_ids=[source_id])
+        kept = {LOADED: fates.of(LOADED), **fates.ids}
+        columns: dict[str, Any] = {
+            "source_id": pa.array([source_id] * len(kept), pa.int32()),
+            "fate": pa.array(list(kept), pa.string()),
+            "row_ids": pa.array([ids.astype("<i8").tobytes() for ids in kept.values()]),
+        }
+        transport.copy_in(self.conn, "ops.source_row", pa.table(columns))
+
+    def write(
+        self, name: str, source_id: int, rows: pa.Table, ids: IntArray, gone: IntArray
+    ) -> list[dict[str, Any]]:
+        """Remove rows that are gone and add new ones; return whose rows were removed.
+
+        Parameters
+        ----------
+        name : of a table in TABLES.
+        rows : the new ones, without source and id.
+        ids, gone : of the new rows, (n,), and of those to remove.
+        """
+        kept = TABLES[name]
+        removed: list[dict[str, Any]] = []
+        if len(gone):
+            removed = queries.fetch(
+                self.conn, f"differences.remove_{name}", source_id=source_id, ids=gone.tolist()
+            )
+            self._note(kept, removed, self.unnamed)
+            self.changed_rows += len(gone)
+        if rows.num_rows:
+            columns: dict[str, Any] = {
+                "source_id": pa.repeat(source_id, rows.num_rows).cast(pa.int32()),
+                kept.id_column: pa.array(ids),
+            }
+            columns |= {column: rows.column(column) for column in rows.column_names}
+            transport.copy_in(self.conn, kept.table, pa.table(columns))
+            self._note(kept, self._keys_of(kept, rows), self.named)
+            self.changed_rows += rows.num_rows
+        return removed
+
+    def touch(self, table: str, kind: str, keys: Iterable[str]) -> None:
+        """Note that rows of a table that belong to no single source changed."""
+        noted = self.touched.setdefault(table, {})
+        for key in keys:
+            noted.setdefault((kind, key), None)
+            self.changed_rows += 1
+
+    def open(self, sources: Sequence[Source]) -> None:
+        """Make new sources known, so that rows can refer to them."""
+        for source in sources:
+            if source.source_id not in self.before:
+                self.written[source.source_id] = empty_row(source)
+        self._write_sources()
+
+    def place(self, source: Source) -> None:
+        """Note where in the manifest a source stands that is not read again."""
+        row = self.before[source.source_id]
+        if row["place"] != source.place:
+            self.written[source.source_id] = {**row, "place": source.place}
+
+    def clear(self, sources: Iterable[Source]) -> None:
+        """Remove the rows of sources that are no more."""
+        gone = sorted(self.before.keys() - {source.source_id for source in sources})
+        nothing = pa.table({})
+        for source_id in gone:
+            kind = self.before[source_id]["kind"]
+            fates = self.fates(source_id)
+            ids = fates.of(LOADED)
+            if kind in ROWS_OF:
+                if self.before[source_id]["watermark"] is not None and not len(ids):
+                    ids = self.window(source_id)
+                removed = self.write(ROWS_OF[kind], source_id, nothing, ids[:0], ids)
+                self.events |= {row["key"] for row in removed if row["kind"] == "event"}
+            named = fates.of(NAMED)
+            self.write("description", source_id, nothing, named[:0], named)
+
+    def window(self, source_id: int, since: dt.datetime | None = None) -> IntArray:
+        """Return the ids of a source's interactions since a time, sorted; None = of all."""
+        packed = queries.scalar(self.conn, "differences.window", source_id=source_id, since=since)
+        return np.sort(np.frombuffer(packed, ">i8").astype(np.int64))
+
+    def book(
+        self,
+        source: Source,
+        loaded: Loaded,
+        events: Iterable[str] = (),
+        watermark: dt.datetime | None = None,
+    ) -> None:
+        """Write down what became of a source, and the values that were rejected."""
+        self.written[source.source_id] = {
+            **empty_row(source),
+            "rows_read": loaded.rows_read,
+            "rows_loaded": loaded.rows_loaded(),
+            "rows_rejected": loaded.rows_rejected(),
+            "rows_dropped": loaded.dropped,
+            "events": sorted(events),
+            "watermark": watermark,
+        }
+        self._write_rejected(source.source_id, loaded.rejected)
+
+    def close(self, sources: Iterable[Source]) -> None:
+        """Write what became of all sources, and forget those that are no more."""
+        self._write_sources()
+        gone = sorted(self.before.keys() - {source.source_id for source in sources})
+        if gone:
+            for name in ("remove_rejected", "forget", "remove_sources"):
+                queries.execute(self.conn, f"differences.{name}", source_ids=gone)
+
+    def note_changes(self, hashes: dict[str, str | None]) -> None:
+        """Write down which tables changed, and whose rows.
+
+        Parameters
+        ----------
+        hashes : content hashes of the tables now.
+        """
+        for table, after in hashes.items():
+            before = None if self.anew else self.hashes[table]
+            if before == after:
+                continue
+            change_id = queries.scalar(
+                self.conn,
+                "differences.note_change",
+                table_name=table,
+                before_hash=before,
+                after_hash=after,
+            )
+            noted = self.touched.get(table, {})
+            if noted and before is not None:
+                whose = sorted(noted, key=lambda each: (each[0], each[1]))
+                columns: dict[str, Any] = {
+                    "change_id": np.full(len(whose), change_id, dtype=np.int64),
+                    "kind": pa.array([kind for kind, _ in whose], pa.string()),
+                    "key": pa.array([key for _, key in whose], pa.string()),
+                    "since": pa.array([noted[each] for each in whose], pa.timestamp("us", "UTC")),
+                }
+                transport.copy_in(self.conn, "ops.changed_key", columns)
+            queries.execute(
+                self.conn, "differences.forget_changes", table_name=table, k=CHANGES_KEPT
+            )
+
+    def _keys_of(self, kept: Kept, rows: pa.Table) -> list[dict[str, Any]]:
+        """Return whose rows these are: kind, key and, where it is of use, the earliest time."""
+        if kept.keys == ("entity_type", "key"):
+            frame = rows.select(["entity_type", "key"]).to_pandas()
+            frame.columns = ["kind", "key"]
+            times = [] if kept.time is None else [rows.column(kept.time).to_pandas()]
+            found = [(frame, *times)]
+        else:
+            found = [
+                (
+                    pd.DataFrame({"kind": column[:-3], "key": rows.column(column).to_pandas()}),
+                    rows.column(kept.time or "").to_pandas(),
+                )
+                for column in kept.keys
+            ]
+        listed: list[dict[str, Any]] = []
+        for frame, *times in found:
+            if self.anew or not times:
+                unique = frame.drop_duplicates().dropna()
+                pairs = zip(unique["kind"], unique["key"], strict=True)
+                listed += [{"kind": kind, "key": key, "since": None} for kind, key in pairs]
+                continue
+            since: Any = times[0].groupby([frame["kind"], frame["key"]], sort=False).min()
+            listed += [
+                {"kind": kind, "key": key, "since": None if pd.isna(at) else at.to_pydatetime()}
+                for (kind, key), at in since.items()
+            ]
+        return listed
+
+    def _note(
+        self, kept: Kept, rows: Iterable[dict[str, Any]], naming: dict[str, set[str]]
+    ) -> None:
+        noted = self.touched.setdefault(kept.table, {})
+        for row in rows:
+            kind, key = row["kind"], row["key"]
+            if kind not in KINDS:
+                continue
+            naming[kind].add(key)
+            if kept.table == "raw.description":
+                self.described[kind].add(key)
+            if not self.anew:
+                since, known = row["since"], noted.get((kind, key))
+                times = [at for at in (since, known) if at is not None]
+                noted[kind, key] = min(times, default=None)
+
+    def _write_sources(self) -> None:
+        """Write rows of raw.source that are new or say something else now."""
+        rows = [self.written[source_id] for source_id in sorted(self.written)]
+        if not rows:
+            return
+        queries.execute(self.conn, "differences.stage_sources")
+        queries.execute(self.conn, "differences.unstage_sources")
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+        columns["rows_dropped"] = [
+            json.dumps(each, sort_keys=True) for each in columns["rows_dropped"]
+        ]
+        columns["events"] = pa.array(columns["events"], pa.list_(pa.string()))
+        columns["watermark"] = pa.array(columns["watermark"], pa.timestamp("us", "UTC"))
+        transport.copy_in(self.conn, "pg_temp.staged_source", columns)
+        queries.execute(self.conn, "differences.write_sources")
+
+    def _write_rejected(self, source_id: int, rejected: list[Problem]) -> None:
+        known = self.before.get(source_id)
+        here = {(each.row, each.column, each.value, each.reason) for each in rejected}
+        if known is not None and known["rows_rejected"]:
+            rows = queries.fetch(self.conn, "differences.rejected", source_id=source_id)
+            if {tuple(row.values()) for row in rows} == here:
+                return
+            queries.execute(self.conn, "differences.remove_rejected", source_ids=[source_id])
+        if rejected:
+            columns: dict[str, Any] = {
+                "source_id": [source_id] * len(rejected),
+                "source_row": [each.row for each in rejected],
+                "column_name": [each.column for each in rejected],
+                "value": [each.value for each in rejected],
+                "reason": [each.reason for each in rejected],
+            }
+            transport.copy_in(self.conn, "raw.rejected", columns)
+
+
+def empty_row(source: Source) -> dict[str, Any]:
+    """Return a row of raw.source before anything is read."""
+    return {
+        "source_id": source.source_id,
+        "kind": source.section.kind,
+        "name": source.section.name,
+        "sha256": source.sha256,
+        "rows_read": 0,
+        "rows_loaded": 0,
+        "rows_rejected": 0,
+        "rows_dropped": {},
+        "place": source.place,
+        "settings": source.settings,
+        "events": [],
+        "watermark": None,
+    }
