@@ -30,6 +30,7 @@ from kgfeatures.features.offline import statements
 from kgfeatures.features.offline.writing import append, log_features
 from kgfeatures.features.retrieval import HistoryJob, QueryJob, Request
 from kgfeatures.features.source import (
+    RESULT,
     KGFeaturesLoggingDestination,
     columns_of,
     dsn_of_config,
@@ -162,8 +163,7 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
             join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
         )
         if not join_key_columns:
-            dummy = value(DUMMY_ENTITY_VAL, "text")
-            columns = formatted("{}, {} as {}", columns, dummy, name(DUMMY_ENTITY_ID))
+            columns = _with_dummy(columns)
         query = statements.template(
             "features_history.latest_rows",
             keys=listed(keys or [value(1)]),
@@ -187,11 +187,14 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
     ) -> RetrievalJob:
         """Return the job that gives all rows between two dates, both included; None for no end."""
         settings = _settings(config)
+        columns = _columns(
+            join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
+        )
+        if not join_key_columns and data_source.tags.get(RESULT) is None:
+            columns = _with_dummy(columns)
         query = statements.template(
             "features_history.all_rows",
-            columns=_columns(
-                join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
-            ),
+            columns=columns,
             source=_source(data_source),
             conditions=statements.in_dates(timestamp_field, _aware(start_date), _aware(end_date)),
         )
@@ -290,6 +293,12 @@ def _columns(
         return formatted("source.*")
     asked = [*keys, *features, timestamp, *([created] if created else [])]
     return listed(name("source", column) for column in dict.fromkeys(asked))
+
+
+def _with_dummy(columns: Statement) -> Statement:
+    """Return the columns and the key that Feast gives to views without one."""
+    dummy = value(DUMMY_ENTITY_VAL, "text")
+    return formatted("{}, {} as {}", columns, dummy, name(DUMMY_ENTITY_ID))
 
 
 def _aware(moment: datetime | None) -> datetime | None:

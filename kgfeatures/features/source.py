@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from feast.protos.feast.core.SavedDataset_pb2 import SavedDatasetStorage as StorageProto
     from feast.repo_config import RepoConfig
 
+# Marks a source that is no feature table: a saved data set, a log.
+RESULT = "kgfeatures_result"
 _CLASS = "kgfeatures.features.source.KGFeaturesSource"
 # What Feast's own list lacks; every other type is read as text.
 _VALUE_TYPES = {
@@ -184,6 +186,7 @@ class KGFeaturesSavedDatasetStorage(SavedDatasetPostgreSQLStorage):
         return KGFeaturesSource(
             table=table_of(self),
             timestamp_field="event_timestamp",
+            tags={RESULT: "data set"},
         )
 
 
@@ -215,4 +218,6 @@ class KGFeaturesLoggingDestination(LoggingDestination):
 
     def to_data_source(self) -> DataSource:
         """Return the source that reads the table."""
-        return KGFeaturesSource(table=self.table_name, timestamp_field="__log_timestamp")
+        return KGFeaturesSource(
+            table=self.table_name, timestamp_field="__log_timestamp", tags={RESULT: "log"}
+        )

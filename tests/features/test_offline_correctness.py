@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from kgfeatures.db import transport
-from kgfeatures.db.composing import text_of
-from kgfeatures.db.temporary import upload
+from kgfeatures.db.composing import foreign, formatted, listed, name, run, text_of, value
 from kgfeatures.db.visit import visit
 from kgfeatures.features.offline import statements
 from kgfeatures.features.offline.history import History, as_arrow
@@ -34,7 +32,6 @@ KEYS: dict[str, list[Any]] = {
     "uuid": [str(uuid.UUID(int=number)) for number in (1, 11, 12)],
     "date": [dt.date(2020, 2, 29), dt.date(1999, 12, 31)],
 }
-ARROW = {"bigint": pa.int64(), "integer": pa.int32(), "date": pa.date32()}
 ZONES = ["UTC", "Asia/Shanghai", "America/St_Johns", None]
 WAYS = ["lateral", "merge", "client", None, "sql"]
 
@@ -52,47 +49,64 @@ class Case:
     known_only: bool
     ttl: dt.timedelta | None
     way: str | None
+    is_table: bool
 
     @property
     def names(self) -> list[str]:
         return [f"k{place}" for place in range(len(self.types))]
 
 
-moments = st.builds(
-    lambda hours, ticks: ZERO + hours * HOUR + ticks * TICK,
-    st.integers(0, 9),
-    st.sampled_from([0, 0, 0, 1, -1]),
-)
+TICKS, LATE = [0, 0, 0, 1, -1], [None, -2, -1, 0, 0, 1, 2, 3, 6]
+TTLS = [None, dt.timedelta(0), HOUR, 2 * HOUR + TICK, 90 * HOUR]
+numbers = st.integers(0, 2**40)
+
+
+class Digits:
+    """One drawn number, taken apart into choices: drawing each by itself takes far longer."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def one_of(self, choices: Sequence[Any]) -> Any:
+        self.left, place = divmod(self.left, len(choices))
+        return choices[place]
+
+    def key(self, types: list[str]) -> list[Any]:
+        return [self.one_of([*KEYS[kind], None]) for kind in types]
+
+    def moment(self) -> dt.datetime:
+        return ZERO + self.one_of(range(10)) * HOUR + self.one_of(TICKS) * TICK
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     types = draw(st.lists(st.sampled_from(list(KEYS)), max_size=3))
-    domains = [st.sampled_from(KEYS[kind]) for kind in types]
-    keys = st.tuples(*(st.none() | domain for domain in domains)).map(list)
-    rows = draw(st.lists(st.tuples(keys, moments, st.none() | st.integers(-2, 6)), max_size=14))
-    history = [
-        {
-            **{f"k{place}": one for place, one in enumerate(key)},
-            "event": event,
-            "created": None if late is None else event + late * HOUR,
-            "number": number,
-        }
-        for number, (key, event, late) in enumerate(rows)
-    ]
-    # Most labels ask for keys that are there.
-    there = [key for key, _, _ in rows] or [[None] * len(types)]
-    asked = st.sampled_from(there) | keys
+    history = []
+    for number, digits in enumerate(map(Digits, draw(st.lists(numbers, max_size=14)))):
+        event, late, key = digits.moment(), digits.one_of(LATE), digits.key(types)
+        row = {f"k{place}": one for place, one in enumerate(key)}
+        created = None if late is None else event + late * HOUR
+        history.append({**row, "event": event, "created": created, "number": number})
+    labels = []
+    for digits in map(Digits, draw(st.lists(numbers, min_size=1, max_size=10))):
+        at = digits.moment()
+        # Most labels ask for keys that are there.
+        there = digits.one_of([True, True, False]) and bool(history)
+        row = digits.one_of(history) if there else {}
+        key = [row[f"k{place}"] for place in range(len(types))] if there else digits.key(types)
+        labels.append((key, at))
+    rest = Digits(draw(numbers))
     return Case(
         types=types,
-        labels=draw(st.lists(st.tuples(asked, moments), min_size=1, max_size=10)),
+        labels=labels,
         history=history,
-        zone=draw(st.sampled_from(ZONES)),
-        naive_source=draw(st.booleans()),
-        has_created=draw(st.booleans()),
-        known_only=draw(st.booleans()),
-        ttl=draw(st.sampled_from([None, dt.timedelta(0), HOUR, 2 * HOUR + TICK, 90 * HOUR])),
-        way=draw(st.sampled_from(WAYS)),
+        zone=rest.one_of(ZONES),
+        naive_source=rest.one_of([True, False]),
+        has_created=rest.one_of([True, True, False]),
+        known_only=rest.one_of([True, False]),
+        ttl=rest.one_of(TTLS),
+        way=rest.one_of(WAYS),
+        is_table=rest.one_of([True, False, False]),
     )
 
 
@@ -101,33 +115,29 @@ def frame_of(case: Case) -> pd.DataFrame:
     times = pd.DatetimeIndex([at for _, at in case.labels])
     times = times.tz_localize(None) if case.zone is None else times.tz_convert(case.zone)
     columns = {
-        name: pd.Series([key[place] for key, _ in case.labels], dtype=object)
-        for place, name in enumerate(case.names)
+        one: pd.Series([key[place] for key, _ in case.labels], dtype=object)
+        for place, one in enumerate(case.names)
     }
     return pd.DataFrame({**columns, "event_timestamp": times, "y": range(len(times))})
 
 
-def source_of(conn, case: Case, name: str) -> str:
-    """Store the history and return how it is read: as a table, or as a query."""
-    time = pa.timestamp("us", None if case.naive_source else "UTC")
-    rows = case.history
-    columns = {
-        name: pa.array([row[name] for row in rows], ARROW.get(kind, pa.string()))
-        for name, kind in zip(case.names, case.types, strict=True)
-    }
-    for column in ("event", "created"):
-        moments = pa.array([row[column] for row in rows], pa.timestamp("us", "UTC"))
-        columns[column] = moments.cast(pa.timestamp("us")) if case.naive_source else moments
-    assert columns["event"].type == time
-    columns["number"] = pa.array([row["number"] for row in rows], pa.int64())
-    table = upload(conn, name, pa.table(columns))
-    if "uuid" not in case.types:
-        return table
-    kept = ", ".join(
-        f"{name}::uuid" if kind == "uuid" else name
-        for name, kind in zip(case.names, case.types, strict=True)
+def source_of(conn, case: Case) -> str:
+    """Return how the history is read: as a table, or as a query of values."""
+    times = dict.fromkeys(("event", "created"), "timestamp" if case.naive_source else "timestamptz")
+    types = {**dict(zip(case.names, case.types, strict=True)), **times, "number": "bigint"}
+    columns = listed(formatted("{}::{}", name(one), foreign(kind)) for one, kind in types.items())
+    lines = [formatted("({})", listed(map(value, row.values()))) for row in case.history]
+    nothing = formatted("({})", listed(value(None) for _ in types))
+    query = formatted(
+        "select {} from (values {}) as given ({}) where number is not null -- a query",
+        columns,
+        listed([*lines, nothing]),
+        listed(map(name, types)),
     )
-    return f"(select {kept}, event, created, number from {table} -- a query\n)"  # noqa: S608  names of ours
+    if not case.is_table:
+        return f"({text_of(query)}\n)"
+    run(conn, "history", formatted("create temp table history as {}", query))
+    return "pg_temp.history"
 
 
 def found(conn, case: Case) -> list[int | None]:
@@ -136,8 +146,8 @@ def found(conn, case: Case) -> list[int | None]:
         conn,
         FeatureTable(
             view="history",
-            source=source_of(conn, case, "history"),
-            keys=tuple(Key(name, name) for name in case.names),
+            source=source_of(conn, case),
+            keys=tuple(Key(one, one) for one in case.names),
             features=(("number", "number"),),
             event="event",
             created="created" if case.has_created else None,

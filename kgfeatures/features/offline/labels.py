@@ -226,8 +226,10 @@ def _moments(column: pd.Series, name: str) -> pa.Array:
         )
     if not pd.api.types.is_datetime64_any_dtype(column):
         _require_one_zone(column, name)
+    # Anything looser reads 01/02 as it likes.
+    form = "ISO8601" if isinstance(column.iloc[0], str) else None
     try:
-        utc = pd.to_datetime(column, utc=True)
+        utc = pd.to_datetime(column, utc=True, format=form)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
             f"entity_df[{name!r}] holds {column.iloc[0]!r}, which is no time ({error}); convert "
