@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kgfeatures.cli.ingest import summary as summary_of
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import describe, table
 from kgfeatures.db import connect
@@ -118,6 +119,8 @@ def perform(database: Database, wish: Wish) -> None:
             for each in step.refresh(database, wish, progress):
                 done.append(each)
                 progress.note(f"{each.result.step}: {describe(each)}")
+                if each.result.step == "ingest" and not each.result.skipped:
+                    progress.note(summary_of(database))
     finally:
         if done:
             typer.echo(table(done, brief=True))

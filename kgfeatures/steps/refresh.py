@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgfeatures.db import Database
 from kgfeatures.db.rehearsal import Forecast, Rehearsal
 from kgfeatures.db.runs import Step, booked
 from kgfeatures.errors import DataError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterator
 
-    from kgfeatures.db import Database
     from kgfeatures.types import Progress
 
 REFRESH = Step("refresh", "1")
@@ -90,7 +90,11 @@ def refresh(database: Database, wish: Wish, progress: Progress) -> Iterator[stag
     folder = shop_folder(database, wish.folder)
     if wish.encoder is not None:
         encoder_version(wish.encoder)
-    with booked(database, REFRESH, {"stages": list(wish.stages)}) as (rows, report):
+    # The lock has a connection of its own: the steps need all that a Database lends.
+    with (
+        Database(lambda: database.dsn) as keeper,
+        booked(keeper, REFRESH, {"stages": list(wish.stages)}) as (rows, report),
+    ):
         for number, name in enumerate(stages.STAGES):
             report({"label": name, "done": number, "total": len(stages.STAGES)})
             # Read anew each time: what a stage finds depends on what those before it made.
