@@ -173,6 +173,10 @@ begin
         'The vector; comparable with those of the same version only.'
     );
     execute format('analyze feature.%I', made);
+    -- Its content hash is made now, by a statement that deletes nothing: reading all vectors as text
+    -- takes seconds, in which emb.activate would keep everybody waiting for the table.
+    perform ops.watch_hash(format('feature.%I', made)::regclass);
+    execute format('delete from feature.%I where false', made);
     if entity_type = 'customer' then
         insert into ops.personal_data (schema_name, table_name, column_name, holds)
         select 'feature', named.name, key_name, 'the customer''s key'

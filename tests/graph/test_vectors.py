@@ -132,6 +132,24 @@ def test_dropped_feature_table_comes_back(shop: Connection[TupleRow]) -> None:
     assert active(shop)[0] == ("a", "[1,0]")
 
 
+def test_the_hash_of_a_published_table_is_known_before_it_is_swapped_in(
+    shop: Connection[TupleRow],
+) -> None:
+    # Computing it holds up whoever waits for the swap to be committed.
+    vectors.publish(shop, card(), IDS, matrix(1))
+    kept = shop.execute(
+        "select state.n || ':' || state.hash_sum from ops.table_state as state"
+        " where state.target = 'feature.product_graph_vector'::regclass"
+        " and state.signature = ops.hash_signature(state.target)"
+    ).fetchone()
+    assert kept is not None
+    computed = shop.execute(
+        "select n || ':' || hash_sum from ops.hash_rows("
+        "'feature.product_graph_vector', ops.hashed_columns('feature.product_graph_vector'))"
+    ).fetchone()
+    assert kept == computed
+
+
 def test_drop_model_removes_a_version_that_is_not_in_use(shop: Connection[TupleRow]) -> None:
     old, new = card(), card(data_hash="e")
     vectors.publish(shop, old, IDS, matrix(1))
