@@ -77,6 +77,21 @@ begin
     if origin is null then
         return;
     end if;
+    -- The feature table holds the same vectors of the products alone, by their own keys.
+    if (
+        select count(*) = 3 from pg_attribute
+        where
+            attrelid = to_regclass('feature.product_graph_vector')
+            and attname in ('product_id', 'graph_vector', 'model_id')
+    ) then
+        return query execute
+            'select t.product_id, t.graph_vector <-> $1 from feature.product_graph_vector as t '
+            'where t.model_id = $2'
+        using origin, model;
+        if found then
+            return;
+        end if;
+    end if;
     return query execute format(
         'select product.key, m.v <-> $1 from emb.%I as m '
         'inner join kg.entity as product on m.entity_id = product.entity_id '
@@ -251,7 +266,17 @@ declare
 begin
     perform rec.require(k);
     return query
-    with candidate as (
+    with bought as (
+        select distinct interaction.product_id
+        from raw.interaction
+        where
+            recommend.exclude_bought
+            and interaction.customer_id = recommend.customer_id
+            and interaction.event = 'purchase'
+            and interaction.occurred_at <= recommend.known_at
+    ),
+
+    candidate as (
         select
             parts.product_id,
             (parts.bought_together + parts.graph_vector + parts.popular)::real as score,
@@ -262,36 +287,35 @@ begin
                 else 'bought_together'
             end as reason
         from rec.parts(recommend.customer_id, recommend.known_at, ignored) as parts
+        left join bought on parts.product_id = bought.product_id
         where
-            (
+            bought.product_id is null
+            and (
                 recommend.filters is null
                 or parts.product_id in (
                     select kept.product_id from kg.filter_products(recommend.filters, recommend.known_at) as kept
                 )
             )
-            and not (
-                recommend.exclude_bought
-                and exists (
-                    select from raw.interaction
-                    where
-                        interaction.customer_id = recommend.customer_id
-                        and interaction.product_id = parts.product_id
-                        and interaction.event = 'purchase'
-                        and interaction.occurred_at <= recommend.known_at
-                )
-            )
+    ),
+
+    best as (
+        select
+            candidate.*,
+            row_number() over (order by candidate.score desc, candidate.product_id collate "C") as place
+        from candidate
+        order by place
+        limit k
     )
 
     select
-        row_number() over (order by candidate.score desc, candidate.product_id collate "C")::int,
-        candidate.product_id,
+        best.place::int,
+        best.product_id,
         product.title,
-        candidate.score,
-        candidate.reason
-    from candidate
-    left join raw.product on candidate.product_id = product.product_id
-    order by candidate.score desc, candidate.product_id collate "C"
-    limit k;
+        best.score,
+        best.reason
+    from best
+    left join raw.product on best.product_id = product.product_id
+    order by best.place;
 end
 $$;
 comment on function rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz) is
