@@ -49,26 +49,30 @@ def note(conn: Connection[TupleRow], files: Iterable[PersonalFile]) -> int:
     if not queries.scalar(conn, "personal.is_there"):
         return 0
     home = settings().home
-    for each in (*own_files(home), *files):
+    own = own_files(home)
+    for each in (*own, *files):
         place, path = placed(each.path, home)
         queries.execute(
             conn, "personal.note", place=place, path=path, kind=each.kind, holds=each.holds
         )
+    kept = {placed(each.path, home) for each in own}
     known = listed(conn)
-    for each in known:
-        if not each.exists():
-            place, path = placed(each, home)
-            queries.execute(conn, "personal.forget", place=place, path=path)
-    return sum(each.exists() for each in known)
+    gone = [each for each in known if not each.exists() and placed(each, home) not in kept]
+    for each in gone:
+        place, path = placed(each, home)
+        queries.execute(conn, "personal.forget", place=place, path=path)
+    return len(known) - len(gone)
 
 
 def own_files(home: Path) -> list[PersonalFile]:
-    """Return what the embedded server keeps in a home, where there is one."""
-    there = [
+    """Return what lies or may come to lie in a home with an embedded server; nothing elsewhere."""
+    if not (home / "pgdata").is_dir():
+        return []
+    return [
         PersonalFile(home / "pgdata", "database", "every table"),
         PersonalFile(home / "postgres.log", "database", "values in statements that failed"),
+        PersonalFile(home / "log", "export", "values in the tracebacks of unexpected errors"),
     ]
-    return [each for each in there if each.path.exists()]
 
 
 def placed(path: Path, home: Path) -> tuple[str, str]:

@@ -45,6 +45,8 @@ def run(*words: object) -> None:
 def test_a_walk_through_the_home_finds_no_file_that_nobody_listed(home, db, known, tmp_path):
     folder = generate(30, 40, 60, 1, "zh", folder=home / "generated" / "small", basket_lines=3.0)
     ingest(db, folder)
+    (home / "log").mkdir()
+    (home / "log" / "kgfeatures-error-1.log").write_text("KeyError: 'C100001'")
     (home / "backups").mkdir()
     run("backup", home / "backups" / "monday.dump")
     assert unlisted(home, known()) == []
@@ -71,7 +73,8 @@ def test_sources_elsewhere_are_listed_with_their_whole_path(home, db, known, tmp
     manifest += "products: {file: goods.csv, product: p}\n"
     (folder / "dataset.yaml").write_text(manifest)
     ingest(db, folder)
-    assert set(known()) == {folder / "lines.csv", home / "pgdata", home / "postgres.log"}
+    own = {home / name for name in ("pgdata", "postgres.log", "log")}
+    assert set(known()) == {folder / "lines.csv", *own}
 
 
 def test_a_file_that_is_gone_is_forgotten(home, db, known, tmp_path):
