@@ -11,6 +11,7 @@ database built from nothing by content hashes. The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -51,6 +52,7 @@ where
     and tablename not in ('model', 'encoded_text', 'projection')
 """
 RUNNING = "select step from ops.run where status = 'running' and step <> 'refresh'"
+MODULES = {"graph": "embed", "text": "embed_text"}
 INCREMENTAL = ("ingest", "profile", "embed text_minilm")
 Costs = dict[str, dict[str, float]]
 
@@ -197,9 +199,13 @@ def environment(home: Path) -> dict[str, str]:
 
 def costs_of_refresh(shop: Path) -> Costs:
     """Refresh and return seconds, CPU seconds of Python and of the server, of each step."""
+    from kgfeatures.steps import stages
     from kgfeatures.steps.refresh import Wish, refresh
     from kgfeatures.types import NoProgress
 
+    for step in stages.STAGES:
+        # Loading their libraries is no part of the work.
+        importlib.import_module(f"kgfeatures.steps.{MODULES.get(step, step)}")
     costs: Costs = {}
     with connect() as database:
         server = launcher.status(Path(os.environ["KGFEATURES_HOME"])).pid or 0
