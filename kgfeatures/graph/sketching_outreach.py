@@ -72,26 +72,8 @@ def named_line(role: str, column: Column, others: Iterable[str] = ()) -> Line:
 def campaigns(source: Profiled, campaign: Column) -> Entry:
     """Return the section of campaigns."""
     lines = [*place(source), key_line("campaign", campaign), *role_line(source, "title")]
-    used = {campaign.name, *(each.value for each in lines if isinstance(each.value, str))}
-    used |= {guess.column for role, guess in source.roles.items() if role == "product"}
-    dated = [c for c in times(source) if c.name not in used]
-    start = best_called(dated, "start") or (dated[0] if dated else None)
-    end = best_called([c for c in dated if c is not start], "end")
-    if start is not None:
-        lines.append(named_line("start", start))
-    if end is not None:
-        role = "last_day" if is_days(end) else "end"
-        other = (
-            "end, if it names the first day on which it is over"
-            if role == "last_day"
-            else "last_day"
-        )
-        score = 0.6 if role == "last_day" else 0.85
-        lines.append(Line(role, end.name, f"{word(score)}: {end.summary()}; else: {other}"))
-    if start is not None and start.times is not None:
-        lines += format_line(start.times)
-    lines += role_line(source, "product")
-    rest = [c for c in source.columns.values() if c.name not in used and c not in (start, end)]
+    lines += [*run_lines(source), *role_line(source, "product")]
+    rest = [c for c in source.columns.values() if c.name not in named_by(lines)]
     texts = [c.name for c in rest if c.is_text]
     if texts:
         lines.append(Line("text", texts, f"{word(0.7)}: words that describe it"))
@@ -100,9 +82,29 @@ def campaigns(source: Profiled, campaign: Column) -> Entry:
         # Not that of products: a campaign's type and a product's are two things.
         relation = f"has_{'_'.join(parts(column.name)) or 'value'}"
         lines.append(Line(column.name, relation, f"{word(0.55)}: {column.summary()}", "relations"))
-    return Entry(
-        "campaigns", lines, unused(c for c in rest if c.name not in texts and c not in labels)
-    )
+    left_over = (c for c in rest if c.name not in texts and c not in labels)
+    return Entry("campaigns", lines, unused(left_over))
+
+
+def run_lines(source: Profiled) -> list[Line]:
+    """Return the lines that say when a campaign begins and ends."""
+    dated = times(source)
+    start = best_called(dated, "start") or (dated[0] if dated else None)
+    end = best_called([c for c in dated if c is not start], "end")
+    lines = [] if start is None else [named_line("start", start)]
+    if end is not None and is_days(end):
+        other = "else: end, if it names the first day on which it is over"
+        lines.append(Line("last_day", end.name, f"{word(0.6)}: {end.summary()}; {other}"))
+    elif end is not None:
+        lines.append(Line("end", end.name, f"{word(0.85)}: {end.summary()}; else: last_day"))
+    if start is not None and start.times is not None:
+        lines += format_line(start.times)
+    return lines
+
+
+def named_by(lines: list[Line]) -> set[str]:
+    """Return the columns that lines name."""
+    return {line.value for line in lines if isinstance(line.value, str)}
 
 
 def best_called(columns: Iterable[Column], role: str) -> Column | None:
@@ -186,7 +188,7 @@ def described_coupons(source: Profiled, coupon: Column, campaign: Column | None)
 
 def left(source: Profiled, lines: list[Line]) -> list[str]:
     """Return a note on each column that no line names."""
-    named = {line.value for line in lines if isinstance(line.value, str)}
+    named = named_by(lines)
     return unused(c for c in source.columns.values() if c.name not in named and c.filled)
 
 
