@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Scorer = Callable[["IntArray"], "Tensor"]
 BATCH_BYTES = 2**24
 MANY = 1.5
+EXACT_COUNTS = 2**24
 
 
 @dataclass(frozen=True)
@@ -141,21 +142,24 @@ def _ranks_of(
     rows = torch.from_numpy(row)
     # From the same table, so that rounding is the same on both sides of the comparison.
     true = scores[rows, torch.from_numpy(target)]
-    table = scores.index_select(0, rows) if len(row) != len(scores) else scores
-    higher = (table > true.unsqueeze(1)).sum(1).numpy()
-    equal = (table == true.unsqueeze(1)).sum(1).numpy() - 1
+    ahead = _ahead(scores.index_select(0, rows).sub_(true.unsqueeze(1))).numpy() - 0.5
     position, tail = known.pairs(known.rows(questions)[row])
     other = tail != target[position]
     position, tail = position[other], tail[other]
-    filtered = scores[rows[position], torch.from_numpy(tail)]
-    limit = true[position]
+    filtered = scores[rows[position], torch.from_numpy(tail)].sub_(true[position])
+    weights = filtered.sign_().add_(1).div_(2).numpy()
+    ahead -= np.bincount(position, weights, minlength=len(row))
+    return 1 + ahead, np.bincount(position, minlength=len(row))
 
-    def count(which: Tensor) -> IntArray:
-        return np.bincount(position[which.numpy()], minlength=len(row))
 
-    higher = higher - count(filtered > limit)
-    equal = equal - count(filtered == limit)
-    return 1 + higher + equal / 2, np.bincount(position, minlength=len(row))
+def _ahead(difference: Tensor) -> Tensor:
+    """Return #(> 0) + #(= 0) / 2 of each row: (columns + Σ sign) / 2.
+
+    Float32 counts exactly up to 2²⁴; many times faster than to compare and to count.
+    """
+    columns = difference.shape[1]
+    exact = torch.float32 if columns <= EXACT_COUNTS else torch.float64
+    return difference.sign_().sum(1, dtype=exact).double().add_(columns).div_(2)
 
 
 def evaluate(vectors: GraphVectors, triples: IntArray, known: IntArray) -> RankMetrics:

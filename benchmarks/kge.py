@@ -1,0 +1,248 @@
+"""Link prediction on a benchmark graph, optionally beside PyKEEN in the same run.
+
+    python benchmarks/kge.py DIR --model transe --seconds 60 --peer pykeen
+
+DIR holds a graph in OpenKE's layout (train2id.txt, valid2id.txt, test2id.txt) or as text of head,
+relation and tail between tabs (train.txt, valid.txt, test.txt). Protocol:
+- trained on train alone, for --seconds of CPU time of one thread, set-up and calibration included;
+- ranks are filtered by train, valid and test, of heads and tails, among all entities; the true
+  answer takes the middle place among equal scores;
+- mrr and hits are means over both sides of --split; a random order and the degree of the candidates
+  within the relation stand beside it;
+- the peer trains on as many CPU-seconds at the same dimension, with 16 negatives for each triple
+  and no constraint on the entities (its default constrainer keeps TransE at a random order); its
+  speed with 128 negatives is taken on fewer triples. Its mrr is over the first 1000 triples of the
+  split. Slices of both alternate, so that a busy machine slows both. PyKEEN is no dependency:
+  --peer-python names an interpreter that has it.
+
+The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kgfeatures.embedding import MODELS, precision, settings_for
+from kgfeatures.embedding.evaluation import (
+    by_category,
+    degree_baseline,
+    random_baseline,
+    ranks,
+)
+from kgfeatures.embedding.trainer import contained, fit
+from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from kgfeatures.embedding import GraphVectors, TrainingSettings
+    from kgfeatures.embedding.evaluation import RankMetrics
+    from kgfeatures.embedding.trainer import Report
+    from kgfeatures.types import IntArray
+
+SPLITS = ("train", "valid", "test")
+PEER = Path(__file__).parent / "peers" / "kge_pykeen.py"
+PEER_SLICES = 4
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The triples of each split, (n, 3) row numbers of head, relation, tail."""
+
+    name: str
+    splits: dict[str, IntArray]
+    sizes: tuple[int, int]
+
+    @property
+    def known(self) -> IntArray:
+        """All triples: none of them is a wrong answer."""
+        return np.concatenate(list(self.splits.values()))
+
+
+def read(folder: Path) -> Graph:
+    """Return the graph of a folder.
+
+    Raises
+    ------
+    DataError : neither layout is there.
+    """
+    if (folder / "train2id.txt").exists():
+        splits = {
+            split: np.loadtxt(folder / f"{split}2id.txt", skiprows=1, dtype=np.int64, ndmin=2)[
+                :, (0, 2, 1)
+            ]
+            for split in SPLITS
+        }
+    elif (folder / "train.txt").exists():
+        splits = read_text(folder)
+    else:
+        raise DataError(f"{folder} holds neither train2id.txt nor train.txt")
+    known = np.concatenate(list(splits.values()))
+    sizes = int(known[:, (0, 2)].max()) + 1, int(known[:, 1].max()) + 1
+    return Graph(folder.resolve().name, splits, sizes)
+
+
+def read_text(folder: Path) -> dict[str, IntArray]:
+    """Return the splits of a folder of head, relation, tail between tabs; names get numbers."""
+    entities: dict[str, int] = {}
+    relations: dict[str, int] = {}
+    splits: dict[str, IntArray] = {}
+    for split in SPLITS:
+        rows: list[tuple[int, int, int]] = []
+        path = folder / f"{split}.txt"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            cells = line.split("\t")
+            if len(cells) != 3:
+                raise DataError(f"{path}, line {number}: {len(cells)} columns instead of 3")
+            head, relation, tail = cells
+            rows.append(
+                (
+                    entities.setdefault(head, len(entities)),
+                    relations.setdefault(relation, len(relations)),
+                    entities.setdefault(tail, len(entities)),
+                )
+            )
+        splits[split] = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return splits
+
+
+class Peer:
+    """PyKEEN in a process of its own, asked line by line; see peers/kge_pykeen.py."""
+
+    def __init__(self, python: str, graph: Graph, given: argparse.Namespace, dim: int) -> None:
+        self.process = subprocess.Popen(
+            [python, str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        start: dict[str, Any] = {
+            "model": given.model, "dim": dim, "seed": given.seed, "sizes": graph.sizes,
+            "split": given.split, **{name: rows.tolist() for name, rows in graph.splits.items()},
+        }  # fmt: skip
+        self.ask(start)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, float]:
+        """Return the answer to a request."""
+        if self.process.stdin is None or self.process.stdout is None:
+            raise DataError("the peer has no pipes")
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise DataError(f"the peer ended with {self.process.wait()}; is PyKEEN installed?")
+        return json.loads(line)
+
+
+class Alternating:
+    """Lets the peer train a slice whenever we have done as much, as a callback of `fit`."""
+
+    def __init__(self, peer: Peer, seconds: float) -> None:
+        self.peer = peer
+        self.seconds = seconds / PEER_SLICES
+        self.slices = 0
+
+    def __call__(self, report: Report) -> None:
+        """Take the slices that are due."""
+        while self.slices < PEER_SLICES * report.step // report.steps:
+            self.peer.ask({"train": self.seconds})
+            self.slices += 1
+
+
+def train(
+    graph: Graph, settings: TrainingSettings, given: argparse.Namespace, peer: Peer | None
+) -> tuple[GraphVectors, float]:
+    """Return the vectors and the CPU-seconds they took."""
+    began = time.process_time()
+    vectors = fit(
+        graph.splits["train"],
+        *graph.sizes,
+        settings,
+        model=given.model,
+        seconds=given.seconds,
+        callbacks=[Alternating(peer, given.seconds)] if peer else [],
+    )
+    return vectors, time.process_time() - began
+
+
+def show(name: str, metrics: RankMetrics) -> None:
+    """Print a line of a table."""
+    print(
+        f"{name:<12} {metrics.questions:>7} questions {metrics.candidates:>9.0f} candidates  "
+        f"mrr {metrics.mrr:.4f}  hits@1 {metrics.hits_at_1:.4f}  @3 {metrics.hits_at_3:.4f}  "
+        f"@10 {metrics.hits_at_10:.4f}  mean rank {metrics.mean_rank:.0f}",
+        flush=True,
+    )
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", choices=sorted(MODELS), default="transe")
+    parser.add_argument("--seconds", type=float, default=60.0, help="CPU-seconds of training")
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--negatives", type=int, default=1024)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--split", choices=SPLITS[1:], default="test")
+    parser.add_argument("--precision", choices=precision.PRECISIONS, default="auto")
+    parser.add_argument("--peer", choices=["pykeen"])
+    parser.add_argument("--peer-python", default=sys.executable)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, evaluate, print a table and one JSON object."""
+    given = arguments()
+    graph = read(given.folder)
+    names = ("dim", "negatives", "seed", "precision")
+    settings = settings_for(given.model, **{name: getattr(given, name) for name in names})
+    counts = ", ".join(f"{len(rows)} {split}" for split, rows in graph.splits.items())
+    print(f"{graph.name}: {graph.sizes[0]} entities, {graph.sizes[1]} relations; {counts} triples")
+    print(
+        f"CPU has {', '.join(precision.cpu_instructions()) or 'no bfloat16 products'}; products in "
+        f"{precision.resolve(given.precision)}, one thread; {asdict(settings)}",
+        flush=True,
+    )
+    asked, learned = graph.splits[given.split], graph.splits["train"]
+    leaked = int(contained(asked, learned, *graph.sizes).sum())
+    if leaked:
+        print(f"warning: {leaked} of {len(asked)} {given.split} triples stand in train, too")
+
+    peer = Peer(given.peer_python, graph, given, given.dim) if given.peer else None
+    vectors, seconds = train(graph, settings, given, peer)
+    began = time.process_time()
+    found = ranks(vectors, asked, graph.known)
+    metrics = found.metrics()
+    eval_seconds = time.process_time() - began
+
+    show(given.model, metrics)
+    show("random", random_baseline(found))
+    show("degree", degree_baseline(asked, graph.known, learned, graph.sizes))
+    for name, part in by_category(found, asked, learned).items():
+        show(f"  {name}", part)
+    visits = vectors.steps * min(settings.batch_size, len(learned))
+    summary = {
+        "dataset": graph.name,
+        "model": given.model,
+        "split": given.split,
+        "seed": given.seed,
+        "mrr": round(metrics.mrr, 4),
+        "hits1": round(metrics.hits_at_1, 4),
+        "hits3": round(metrics.hits_at_3, 4),
+        "hits10": round(metrics.hits_at_10, 4),
+        "cpu_seconds": round(seconds, 1),
+        "triples_per_cpu_second": round(visits / seconds),
+        "eval_triples_per_cpu_second": round(len(asked) / eval_seconds),
+    }
+    if peer:
+        summary |= {f"peer_{name}": value for name, value in peer.ask({"finish": True}).items()}
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()
