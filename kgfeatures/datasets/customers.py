@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.datasets.catalogue import CATEGORIES
+from kgfeatures.datasets.plan import MINUTES, at
 
 if TYPE_CHECKING:
     from kgfeatures.datasets.catalogue import Catalogue
@@ -47,6 +48,9 @@ CITIES = (
     *(("大连", "Dalian"), ("宁波", "Ningbo"), ("合肥", "Hefei"), ("郑州", "Zhengzhou")),
 )
 CHANNELS = ("app", "web", "mini_program", "store")
+AGE_BANDS = ("18-24", "25-34", "35-44", "45-54", "55+")
+AGREES, CHANGES_MIND, AGE_UNKNOWN = 0.7, 0.15, 0.2
+"""Shares of customers: newsletter wanted at first, changed later; age never said."""
 YEAR = 374.0
 """Days of Online Retail, which the two numbers below come near."""
 FURTHER_ORDERS = 3.15
@@ -111,6 +115,25 @@ def public(plan: Plan, customers: Customers) -> pd.DataFrame:
             "city": cities[customers.city],
             "channel": np.array(CHANNELS, dtype=object)[customers.channel],
             "language": np.where(customers.chinese, "zh", "en"),
+        }
+    )
+
+
+def consents(plan: Plan, customers: Customers) -> pd.DataFrame:
+    """Return since when each customer wants the newsletter or not, with the age band it gave."""
+    rng, n = plan.rng(5), len(customers.ids)
+    wants = rng.random(n) < AGREES
+    bands = np.array(AGE_BANDS, dtype=object)[rng.choice(len(AGE_BANDS), n)]
+    bands[rng.random(n) < AGE_UNKNOWN] = None
+    left = plan.days - 1 - customers.joined
+    changed = np.flatnonzero((rng.random(n) < CHANGES_MIND) & (left > 0))
+    later = customers.joined[changed] + rng.integers(1, left[changed] + 1)
+    return pd.DataFrame(
+        {
+            "customer_id": np.concatenate([customers.ids, customers.ids[changed]]),
+            "since": at(np.concatenate([customers.joined, later]) * MINUTES),
+            "newsletter": np.concatenate([wants, ~wants[changed]]),
+            "age_band": np.concatenate([bands, bands[changed]]),
         }
     )
 

@@ -95,6 +95,8 @@ customers:
 attributes:
   - {{file: prices.parquet, product: product_id, timestamp: day, price: price, stock: stock,
      in_stock: in_stock}}
+  - {{file: consents.parquet, customer: customer_id, timestamp: since, newsletter: newsletter,
+     age_band: age_band}}
 
 campaigns:
   {{file: campaigns.csv, campaign: campaign_id, title: name, text: [design], start: starts_at,
@@ -125,7 +127,8 @@ sale is real. The same arguments give the same bytes.
     {orders:,} order lines (with returns), {views:,} views, {carts:,} carts, {reviews:,} reviews
 
 Loaded by `kgfeatures ingest` (dataset.yaml says how): orders, views, carts, products, customers,
-prices (a row per product every 30 days: price, stock), reviews, and:
+prices (a row per product every 30 days: price, stock), consents (since when a customer wants the
+newsletter or not; the age band it gave), reviews, and:
     campaigns.csv              three campaigns: name, design, window
     campaign_results.parquet   a row per campaign and customer: treatment, propensity, what was
                                bought and spent within the window (coupons off, returns not)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kgfeatures.errors import DataError, nearest
 
-VERSION = 2
+VERSION = 3
 """Of the generator: raised whenever the same arguments give other bytes."""
 
 START = np.datetime64("2024-01-01", "D")

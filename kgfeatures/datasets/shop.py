@@ -131,9 +131,10 @@ def write_catalogue(world: World, files: Files) -> None:
 
 
 def write_customers(world: World, files: Files) -> None:
-    """Write customers, campaigns, and the truth about them."""
+    """Write customers, what they agreed to, campaigns, and the truth about them."""
     plan = world.plan
     files.csv("customers", customers.public(plan, world.customers))
+    files.parquet("consents", customers.consents(plan, world.customers))
     files.csv("truth/customers", customers.secret(world.customers))
     files.csv("truth/group_preferences", customers.preferences(plan, world.catalogue))
     files.csv("campaigns", campaigns.described(plan))

@@ -74,3 +74,11 @@ def test_campaigns_and_coupons_of_a_generated_shop_are_loaded_whole(
     described = pd.read_csv(folder / "campaigns.csv", parse_dates=["starts_at", "ends_at"])
     assert campaigns.title.tolist() == described.name.tolist()
     assert campaigns.ends_at.dt.tz_localize(None).tolist() == described.ends_at.tolist()
+    consents = pd.read_parquet(folder / "consents.parquet").sort_values("since")
+    for day in ("2024-01-01", "2024-02-15", "2024-03-30"):
+        then = db.sql(
+            "select key, value_flag from raw.attribute_at('customer', 'newsletter', %(day)s)",
+            {"day": day},
+        )
+        known = consents[consents.since <= day].groupby("customer_id").newsletter.last()
+        assert dict(zip(then.key, then.value_flag, strict=True)) == known.to_dict()

@@ -156,3 +156,19 @@ def test_dated_attributes_of_products_and_customers_are_as_they_were(db, folder)
         ("tags", "vip, 会员"),
     ]
     assert values(db, "select key from raw.attribute_at('customer', 'consent', '2023-01-01')") == []
+
+
+def test_a_changed_campaign_moves_the_contacts_that_it_dates_as_a_rebuild_would(db, folder):
+    ingest(db, folder())
+    later = {
+        "campaigns.csv": str(FILES["campaigns.csv"]).replace("2024-03-01", "2024-02-20"),
+        "sent.csv": "id,who,t,v,p,clicks,spend\nK1,1.0,1,green,0.5,2,9.5\nK1,4,0,,0.5,,\n",
+        "vouchers.csv": str(FILES["vouchers.csv"]) + "V4,3,2024-03-09,,,5\n",
+    }
+    ingest(db, folder(**later))
+    grown = hashes(db)
+    sent = "select customer_id, variant, contacted_at::date::text from raw.contact order by 1"
+    assert values(db, sent) == [("1", "green", "2024-02-20"), ("4", None, "2024-02-20")]
+    ingest(db, folder(LINES))
+    ingest(db, folder(**later))
+    assert hashes(db) == grown
