@@ -7,12 +7,16 @@ DIR holds a dataset.yaml; without one it is the shop that kgfeatures ships. Prot
   are the test period, the two months before it the validation period;
 - everything that is chosen is chosen before the split, by ndcg@20, from models that saw only what
   came before the days asked for: how neighbours are weighted and how much popularity says by the
-  step's own kgfeatures.recommend.choose, how much graph vectors say on the validation period; then
+  step's own kgfeatures.recommend.choose, how much graph vectors say, and the weights of all signals
+  (kgfeatures.recommend.fit_weights), on the validation period; then
   all models are fitted once more on everything before the split, and the test period is looked at
   once;
 - products that the customer bought before the split are masked and not asked for: repurchases do
   not count; products never sold before the split are left out for every method;
 - customers are those with a purchase before the split and at least one such new product after it;
+- "blend" is what `kgfeatures recommend` makes; "all signals" blends every algorithm here, and
+  "all but the graph" the same without TransE and attributes, weights fitted anew: what the graph
+  adds is the difference;
 - graph vectors are TransE's, of purchases before the split and of what columns and titles say of
   the products and customers; they are trained twice, for validation and for the test;
 - intervals are 95 % bootstraps over customers, of differences over the same customers.
@@ -24,12 +28,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 import kgfeatures
 from kgfeatures.embedding.base import TrainingSettings
@@ -39,7 +45,21 @@ from kgfeatures.extraction import extract
 from kgfeatures.graph import loading
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.things import Things, collect
-from kgfeatures.recommend import COSINE, Blend, GraphDistance, Lines, Neighbors, Popular, choose
+from kgfeatures.llm import text_encoder
+from kgfeatures.recommend import (
+    COSINE,
+    Als,
+    Attributes,
+    Blend,
+    GraphDistance,
+    Lines,
+    Neighbors,
+    Popular,
+    SimilarCustomers,
+    Texts,
+    choose,
+    fit_weights,
+)
 from kgfeatures.recommend.evaluation import bootstrap, ndcg_at_k, recall_at_k
 from kgfeatures.recommend.tuning import question
 
@@ -55,15 +75,19 @@ MONTHS = pd.DateOffset(months=2)
 EPOCH, DAY = pd.Timestamp(0, tz="UTC"), pd.Timedelta(days=1)
 POPULAR_HALF_LIFE_DAYS = 30.0
 GRAPH_SHARES = [n / 10 for n in range(11)]
+ENCODER = "builtin:chargram"
+OF_THE_GRAPH = ("TransE", "attributes")
+LEAST_POPULAR = 0.05
 
 
 @dataclass(frozen=True)
 class Shop:
-    """Purchases (customer_id, product_id, occurred_at) and triples (head_type … tail)."""
+    """Purchases (customer_id, product_id, occurred_at), triples (head_type … tail), titles."""
 
     name: str
     purchases: pd.DataFrame
     triples: pd.DataFrame
+    titles: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,7 +125,7 @@ def load(folder: Path) -> Shop:
     columns = ["head_type", "head", "relation", "tail_type", "tail"]
     triples = pd.concat([*products.triples, *customers.triples, said])[columns].drop_duplicates()
     purchases = pd.concat(lines).query("event == 'purchase'")
-    return Shop(manifest.name, purchases, triples)
+    return Shop(manifest.name, purchases, triples, products.title)
 
 
 def period(shop: Shop, begin: pd.Timestamp, end: pd.Timestamp) -> Period:
@@ -158,9 +182,36 @@ def graph(shop: Shop, span: Period, settings: TrainingSettings) -> GraphDistance
     return GraphDistance(entities[:n], entities[n : n + len(span.products)], trained.relations[0])
 
 
+def attributes(shop: Shop, span: Period) -> csr_matrix:
+    """Return which of its (relation, tail) pairs each product has."""
+    said = shop.triples[shop.triples["head_type"] == "product"]
+    product = span.products.get_indexer(said["head"])
+    names = said["relation"] + "\x1f" + said["tail_type"] + "\x1f" + said["tail"]
+    pair = pd.factorize(names)[0]
+    there = product >= 0
+    shape = (len(span.products), int(pair.max(initial=-1)) + 1)
+    return csr_matrix((np.ones(there.sum()), (product[there], pair[there])), shape=shape)
+
+
+def signals(
+    shop: Shop, span: Period, choice: Choice, vectors: GraphDistance
+) -> dict[str, Recommender]:
+    """Return every algorithm that a blend can be made of, not fitted."""
+    titles = [shop.titles.get(key) or "" for key in span.products]
+    return {
+        "popular": Popular(POPULAR_HALF_LIFE_DAYS),
+        "neighbours": Neighbors(choice.neighbors),
+        "like customers": SimilarCustomers(),
+        "ALS": Als(),
+        "TransE": vectors,
+        "attributes": Attributes(attributes(shop, span)),
+        "texts": Texts(text_encoder(ENCODER).encode(titles)),
+    }
+
+
 def lists(model: Recommender, asked: Question) -> np.ndarray:
-    """Return the K best products of every customer asked for."""
-    return model.fit(asked.known).recommend(asked.asked, K)[0]
+    """Return the K best products of every customer asked for; the model is fitted."""
+    return model.recommend(asked.asked, K)[0]
 
 
 def blended(choice: Choice, vectors: GraphDistance, share: float) -> Blend:
@@ -178,20 +229,39 @@ def blended(choice: Choice, vectors: GraphDistance, share: float) -> Blend:
 def choose_share(asked: Question, choice: Choice, vectors: GraphDistance) -> float:
     """Return the share of graph vectors with the highest ndcg, the smallest of equals."""
     found = {
-        share: ndcg_at_k(lists(blended(choice, vectors, share), asked), asked.wanted).mean()
+        share: ndcg_at_k(
+            lists(blended(choice, vectors, share).fit(asked.known), asked), asked.wanted
+        ).mean()
         for share in GRAPH_SHARES
     }
     return max(found, key=lambda share: (found[share], -share))
 
 
-def compare(models: dict[str, Recommender], asked: Question) -> dict[str, dict[str, np.ndarray]]:
-    """Return both metrics of every customer by model."""
+def compare(
+    models: dict[str, Recommender], asked: Question
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, float]]:
+    """Return both metrics of every customer by model, and the CPU seconds of each."""
     metrics = {f"recall@{K}": recall_at_k, f"ndcg@{K}": ndcg_at_k}
     found: dict[str, dict[str, np.ndarray]] = {}
+    seconds: dict[str, float] = {}
     for name, model in models.items():
-        best = lists(model, asked)
+        began = time.process_time()
+        best = lists(model.fit(asked.known), asked)
+        seconds[name] = round(time.process_time() - began, 2)
         found[name] = {metric: measure(best, asked.wanted) for metric, measure in metrics.items()}
-    return found
+    return found, seconds
+
+
+def fitted_weights(parts: dict[str, Recommender], asked: Question) -> dict[str, dict[str, float]]:
+    """Return the weights of all signals, and of those that are not of the graph, by blend."""
+    for part in parts.values():
+        part.fit(asked.known)
+    without = {name: part for name, part in parts.items() if name not in OF_THE_GRAPH}
+    least = {"popular": LEAST_POPULAR}
+    return {
+        "all signals": fit_weights(parts, asked, always=least)[0],
+        "all but the graph": fit_weights(without, asked, always=least)[0],
+    }
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
@@ -225,17 +295,21 @@ def main() -> None:
 
     validation, test = period(shop, split - MONTHS, split), period(shop, split, end)
     choice = choose(test.before, POPULAR_HALF_LIFE_DAYS)
-    share = choose_share(validation.question, choice, graph(shop, validation, training))
+    before = graph(shop, validation, training)
+    share = choose_share(validation.question, choice, before)
+    weights = fitted_weights(signals(shop, validation, choice, before), validation.question)
     vectors = graph(shop, test, training)
-    models = {
+    parts = signals(shop, test, choice, vectors)
+    models = parts | {
         "popular": Popular(),
         "cosine item-item": Neighbors(COSINE),
-        "neighbours": Neighbors(choice.neighbors),
-        "TransE": vectors,
         "blend": blended(choice, vectors, share),
     }
-    print(f"chosen before {split:%Y-%m-%d}: {choice}; share of graph vectors {share}", flush=True)
-    found = compare(models, test.question)
+    for name, chosen in weights.items():
+        models[name] = Blend({signal: parts[signal] for signal in chosen}, chosen)
+    print(f"chosen before {split:%Y-%m-%d}: {choice}; share of graph vectors {share}")
+    print(f"weights: {weights}", flush=True)
+    found, seconds = compare(models, test.question)
     results = {
         name: {metric: interval(values) for metric, values in metrics.items()}
         for name, metrics in found.items()
@@ -247,11 +321,17 @@ def main() -> None:
         }
         for other in ("popular", "cosine item-item")
     }
+    graph_gain = {
+        metric: interval(values - found["all but the graph"][metric])
+        for metric, values in found["all signals"].items()
+    }
     print(f"test {split:%Y-%m-%d} to {end:%Y-%m-%d}: {len(test.question.asked)} customers")
-    for title, table in (("", results), ("blend ahead of ", ahead)):
+    more = {"what the graph adds to all signals": graph_gain}
+    for title, table in (("", results), ("blend ahead of ", ahead), ("", more)):
         for name, metrics in table.items():
             cells = "  ".join(f"{metric} {shown(cell)}" for metric, cell in metrics.items())
-            print(f"{title + name:<32} {cells}")
+            cost = f"  {seconds[name]} CPU s" if name in seconds and not title else ""
+            print(f"{title + name:<35} {cells}{cost}")
     summary = {
         "benchmark": "recommend",
         "dataset": shop.name,
@@ -260,8 +340,11 @@ def main() -> None:
         "neighbors": asdict(choice.neighbors),
         "popular_weight": choice.popular_weight,
         "graph_share": share,
+        "weights": weights,
         "results": results,
+        "cpu_seconds": seconds,
         "blend_ahead_of": ahead,
+        "graph_adds": graph_gain,
     }
     print(json.dumps(summary))
 

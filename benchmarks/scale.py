@@ -5,8 +5,8 @@
 
 FOLDER (by default a temporary one) gets the shop, a home with a server of its own, and costs.json
 with a line per step. A step that stands there is not run again (`--again STEP` does, and what
-follows it), so that a long run can be done in pieces (`--until STEP`). `--beside` compares the CPU
-seconds per event with another run's.
+follows it), so that a long run can be done in pieces (`--until STEP`, `--skip STEP`). `--beside`
+compares the CPU seconds per event with another run's.
 
 seconds are wall clock; cpu_python and cpu_server CPU seconds; python_mb is the peak resident set of
 this process, both_mb the peak of it and the server's processes at one moment, where the server's
@@ -253,6 +253,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=4_000)
     parser.add_argument("--until", choices=STEPS, default=STEPS[-1])
     parser.add_argument("--again", choices=STEPS)
+    parser.add_argument("--skip", choices=STEPS, action="append", default=[])
     parser.add_argument("--epochs", type=int, help="of graph training; the step's own by default")
     parser.add_argument("--beside", type=Path)
     parser.add_argument("--keep-running", action="store_true", help="leave the server running")
@@ -277,7 +278,7 @@ def main() -> None:
         costs = {name: costs[name] for name in STEPS[: STEPS.index(given.again)] if name in costs}
     with connect() as database, terminal_progress() as progress:
         for name in STEPS[: STEPS.index(given.until) + 1]:
-            if name in costs:
+            if name in costs or name in given.skip:
                 continue
             cost = measured(
                 *(watch, home, database),
