@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003  typer reads it
@@ -16,8 +17,6 @@ from kgfeatures.db import connect
 from kgfeatures.errors import ConfigError
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from kgfeatures.db import Database
     from kgfeatures.steps.refresh import Expected, Wish
     from kgfeatures.steps.stages import Done
@@ -37,6 +36,7 @@ class Stage(StrEnum):
 
 
 UNKNOWN = "unknown"
+A_DAY = dt.timedelta(days=1)
 
 
 def refresh(
@@ -114,6 +114,7 @@ def perform(database: Database, wish: Wish) -> None:
     from kgfeatures.steps import refresh as step
 
     done: list[Done] = []
+    before = step.cutoff(database)
     try:
         with terminal_progress() as progress:
             for each in step.refresh(database, wish, progress):
@@ -124,7 +125,28 @@ def perform(database: Database, wish: Wish) -> None:
     finally:
         if done:
             typer.echo(table(done, brief=True))
-    typer.echo(closing(done, step.cutoff(database)))
+    after = step.cutoff(database)
+    for line in doubts(before, after, dt.datetime.now(dt.UTC)):
+        typer.echo(f"warning: {line}", err=True)
+    typer.echo(closing(done, after))
+
+
+def doubts(before: dt.datetime | None, after: dt.datetime | None, now: dt.datetime) -> list[str]:
+    """Return what is odd about the data cut-off before and after a refresh, a sentence each."""
+    odd: list[str] = []
+    if after is not None and after > now + A_DAY:
+        odd.append(
+            f"the data cut-off is {after:%Y-%m-%d}, but by this machine's clock it is "
+            f"{now:%Y-%m-%d %H:%M} UTC: everything is computed as of then. Mend the clock, or the "
+            "rows of raw.interaction that lie in the future"
+        )
+    if before is not None and (after is None or after < before):
+        moved = f"to {after:%Y-%m-%d %H:%M} UTC" if after else "away: no interaction is left"
+        odd.append(
+            f"the data cut-off moved back from {before:%Y-%m-%d %H:%M} UTC {moved}: the newest "
+            "rows are gone from the sources. If that is a mistake, bring them back and run it again"
+        )
+    return odd
 
 
 def closing(done: list[Done], cutoff: dt.datetime | None) -> str:

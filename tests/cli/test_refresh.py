@@ -186,6 +186,38 @@ def test_the_queries_that_watch_over_it_run_for_those_who_may_only_read(db, read
             reader.execute(example)
 
 
+def test_a_row_of_the_future_and_rows_that_vanish_are_warned_of(run, folder) -> None:
+    run(str(folder), *QUICK)
+    (folder / "lines.csv").write_text(LINES + "ann,cup,2099-01-01,4\n", encoding="utf-8")
+    status, _, err = run(*QUICK)
+    assert status == 0
+    assert "warning: the data cut-off is 2099-01-02, but by this machine's clock it is 20" in err
+    (folder / "lines.csv").write_text(LINES, encoding="utf-8")
+    status, out, err = run(*QUICK)
+    assert status == 0
+    assert "moved back from 2099-01-02 00:00 UTC to 2024-01-03 00:00 UTC" in err
+    assert last_line(out).endswith("2024-01-03 00:00 UTC, the data cut-off")
+
+
+def test_a_row_of_the_future_does_not_become_the_watermark_of_a_table(run, db, tmp_path) -> None:
+    db.sql("create table public.orders (who text, sku text, at timestamptz)")
+    db.sql("insert into public.orders values ('ann', 'tea', '2024-01-01')")
+    (tmp_path / "dataset.yaml").write_text(
+        "name: tiny\ninteractions: {table: public.orders, customer: who, product: sku,"
+        " timestamp: at, event: purchase, late: 14d}\n"
+    )
+    only = ["--only", "ingest"]
+    assert run(str(tmp_path), *only)[0] == 0
+    db.sql("insert into public.orders values ('bob', 'cup', '2099-01-01')")
+    status, _, err = run(*only)
+    assert status == 1
+    assert "lies in the future" in last_line(err)
+    assert run(*only, "--max-rejected", "0.9")[0] == 0
+    db.sql("insert into public.orders values ('bob', 'cup', '2024-01-02')")
+    assert "raw.interaction" in run(*only)[1]
+    assert db.sql("select count(*) as n from raw.interaction").n.tolist() == [2]
+
+
 def test_wrong_usage_is_told_with_2(run) -> None:
     status, _, err = run("--only", "embeddings")
     assert status == 2
