@@ -9,8 +9,8 @@ follows it), so that a long run can be done in pieces (`--until STEP`, `--skip S
 compares the CPU seconds per event with another run's.
 
 seconds are wall clock; cpu_python and cpu_server CPU seconds; python_mb is the peak resident set of
-this process, both_mb the peak of it and the server's processes at one moment, where the server's
-shared memory counts once (PSS); database_mb and home_mb are what lies on disk after the step. The
+this process, both_mb the peak of it and the server's processes at one moment, where what the latter
+share counts once; database_mb and home_mb are what lies on disk after the step. The
 last line is one JSON object.
 """
 
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from pyarrow import parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
     from kgfeatures.db import Database
@@ -127,24 +127,20 @@ def watching(pipe: Connection, client: int) -> None:
                 pipe.send(peak)
             server, peak = asked, 0
         if server:
-            parts = [status(client, "VmRSS"), *(pss(pid) for pid in (server, *children(server)))]
-            peak = max(peak, sum(parts))
+            peak = max(peak, status(client, "VmRSS") + memory((server, *children(server))))
+
+
+def memory(processes: Sequence[int]) -> int:
+    """Return what a server's processes hold in kB; what they share counts once."""
+    own = sum(status(pid, "RssAnon") for pid in processes)
+    shared = ("RssShmem", "RssFile")
+    return own + sum(max(status(pid, field) for pid in processes) for field in shared)
 
 
 def status(pid: int, field: str) -> int:
     """Return a line of /proc/<pid>/status in kB, 0 when it is gone."""
-    return number(Path(f"/proc/{pid}/status"), field)
-
-
-def pss(pid: int) -> int:
-    """Return the proportional set of a process in kB, 0 when it is gone."""
-    return number(Path(f"/proc/{pid}/smaps_rollup"), "Pss")
-
-
-def number(file: Path, field: str) -> int:
-    """Return the number behind a field of a file of /proc, 0 when it is gone."""
     try:
-        for line in file.read_text().splitlines():
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
                 return int(line.split()[1])
     except (FileNotFoundError, ProcessLookupError):
