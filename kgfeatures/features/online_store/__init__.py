@@ -20,7 +20,8 @@ from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQ
 from kgfeatures.db.wide_tables.sessions import Sessions
 from kgfeatures.features.online_store import searching, updating, writing
 from kgfeatures.features.online_store.layouts import Layouts
-from kgfeatures.features.online_store.reading import Ask, Reader
+from kgfeatures.features.online_store.reading import Ask, Reader, moment
+from kgfeatures.features.online_store.responding import Answer, respond
 from kgfeatures.features.source import dsn_of_config
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ class KGFeaturesOnlineStore(OnlineStore):
         for entity in entity_keys:
             for name, value in zip(entity.join_keys, entity.entity_values, strict=True):
                 keys.setdefault(name, []).append(value)
-        return self._read(config, [Ask(table, requested_features, keys)])[0]
+        rows = self._read(config, [Ask(table, requested_features, keys)])[0]
+        return [(None if at is None else moment(at), values) for at, values in rows]
 
     async def online_read_async(
         self,
@@ -199,15 +201,11 @@ class KGFeaturesOnlineStore(OnlineStore):
         for (view, features), rows, (indexes, length) in zip(
             grouped_refs, found, places, strict=True
         ):
-            _FEAST._populate_response_from_feature_data(  # noqa: SLF001  as Feast's own stores do
-                features,
-                rows,
-                indexes,
+            respond(
                 online_features_response,
-                full_feature_names,
-                view,
-                length,
-                include_feature_view_version_metadata,
+                Answer(view, features, rows, indexes, length),
+                full_names=full_feature_names,
+                with_version=include_feature_view_version_metadata,
             )
 
     async def _read_features_per_fv_async(self, *given: Any, **named: Any) -> None:
@@ -250,7 +248,7 @@ class KGFeaturesOnlineStore(OnlineStore):
         if self._sessions is not None:
             self._sessions.close()
 
-    def _read(self, config: RepoConfig, asks: list[Ask]) -> list[list[Row]]:
+    def _read(self, config: RepoConfig, asks: list[Ask]) -> list[list[Any]]:
         reader = self._reader(config)
         return self._twice(config, lambda conn: reader.read(conn, asks))
 

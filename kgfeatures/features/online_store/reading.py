@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kgfeatures.db.wide_tables import Column, Table
     from kgfeatures.features.online_store.layouts import Layouts
 
-    Row = tuple[dt.datetime | None, dict[str, Value] | None]
+    Row = tuple[int | None, dict[str, Value] | None]
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # So many keys are read at once: more would only take memory.
@@ -75,7 +75,7 @@ class Reader:
     def read(self, conn: Connection[TupleRow], asks: Sequence[Ask]) -> list[list[Row]]:
         """Return for each ask a row per key: its event time and values by feature.
 
-        Both are None for a key that the table does not have.
+        The time is in microseconds since 1970; both are None for a key that the table lacks.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Reader:
     def _columns(self, conn: Connection[TupleRow], ask: Ask) -> tuple[Table, dict[str, Column]]:
         """Return a view's table and those of the features asked for that it has."""
         table = self._layouts.table(conn, ask.view)
-        names = ask.features or [column.name for column in table.features]
+        names = ask.features or [field.name for field in ask.view.features]
         known = table.columns
         if any(name not in known for name in names):
             self._layouts.forget(ask.view)
@@ -166,7 +166,7 @@ def _taken(row: TupleRow, plan: _Plan) -> Row:
         begin += 1
         given = row[begin]
         values[name] = NULL if given is None else decode(given)
-    return moment(row[plan.begin]), values
+    return row[plan.begin], values
 
 
 def _decoders(view: Any, names: Iterable[str]) -> tuple[tuple[str, Callable[[Any], Value]], ...]:
