@@ -27,6 +27,9 @@ KnownAt = Annotated[
 @app.command()
 def graph(
     *,
+    model: Annotated[
+        str, typer.Option(help="transe, transe_l1, distmult, complex or rotate.")
+    ] = "transe",
     dim: Annotated[int, typer.Option(help="Numbers per vector.")] = 64,
     epochs: Annotated[
         int | None,
@@ -34,18 +37,29 @@ def graph(
             help="Passes over the triples; by default 12, fewer of more than 1.7 million."
         ),
     ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="CPU time to train, instead of passes; turned into steps at the start."),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Of the products; at most the idle cores.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the start values and the order.")] = 0,
     known_at: KnownAt = None,
     force: Force = False,
 ) -> None:
-    """Train TransE over the graph and publish it as alias `graph` and as feature tables."""
-    from kgfeatures.embedding import TrainingSettings
+    """Train a model of the graph and publish it as alias `graph` and as feature tables."""
+    from kgfeatures.embedding import settings_for
     from kgfeatures.steps import embed
 
-    settings = TrainingSettings(dim=dim, epochs=epochs, seed=seed)
+    settings = settings_for(model, dim=dim, epochs=epochs, threads=threads, seed=seed)
     with connect() as database, terminal_progress() as progress:
         result = embed.run_graph(
-            database, settings=settings, known_at=_utc(known_at), progress=progress, force=force
+            database,
+            model=model,
+            settings=settings,
+            seconds=seconds,
+            known_at=_utc(known_at),
+            progress=progress,
+            force=force,
         )
     report(result)
 

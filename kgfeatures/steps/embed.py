@@ -5,15 +5,14 @@ Vectors of the products' texts come from steps/embed_text.py.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kgfeatures.db import transport
 from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.embedding import precision, score_function
-from kgfeatures.embedding.base import TrainingSettings
+from kgfeatures.embedding import precision, score_function, settings_for
 from kgfeatures.errors import DataError
 from kgfeatures.graph import vectors
 from kgfeatures.steps.moments import iso, known_moment
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
-    from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.base import GraphVectors, TrainingSettings
     from kgfeatures.embedding.trainer import Report
     from kgfeatures.types import IntArray, Progress
 
@@ -38,6 +37,7 @@ def run_graph(
     *,
     model: str = "transe",
     settings: TrainingSettings | None = None,
+    seconds: float | None = None,
     known_at: dt.datetime | None = None,
     progress: Progress | None = None,
     force: bool = False,
@@ -47,19 +47,21 @@ def run_graph(
     Parameters
     ----------
     model : a name in kgfeatures.embedding.MODELS.
-    settings : None takes the defaults; part of the version's number.
+    settings : None takes those that suit the model; part of the version's number.
+    seconds : CPU time to train, instead of the settings' epochs; the version's card names the
+        steps that it allowed.
     known_at : only what was known then is learned; None takes the end of the data.
     progress : told of each epoch.
     force : train again even when nothing changed.
 
     Raises
     ------
-    DataError : there is nothing to learn from.
+    DataError : there is nothing to learn from, or the seconds are too few.
+    UnknownNameError : no such model.
     BusyError : another process is training.
     """
-    chosen = settings or TrainingSettings()
-    score_function(model)
-    params = {"model": model, **asdict(chosen), "known_at": iso(known_at)}
+    chosen = settings or settings_for(model)
+    params = {"model": model, **asdict(chosen), "seconds": seconds, "known_at": iso(known_at)}
     step = Step(
         name="embed graph",
         version=GRAPH_VERSION,
@@ -72,17 +74,26 @@ def run_graph(
         watch.start("read triples")
         facts = transport.read_arrow(conn, "embed.facts", known_at=moment)
         triples = np.column_stack([column.to_numpy() for column in facts.columns])
-        return _train(conn, watch, triples, model, chosen, moment)
+        training = Training(model, chosen, seconds)
+        return _train(conn, watch, triples, training, moment)
 
     return run_step(database, step, params, work, progress=progress, force=force)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train: a model, its settings, CPU-seconds instead of their epochs or None."""
+
+    model: str
+    settings: TrainingSettings
+    seconds: float | None
 
 
 def _train(
     conn: Connection[TupleRow],
     progress: Progress,
     triples: IntArray,
-    model: str,
-    settings: TrainingSettings,
+    training: Training,
     known_at: dt.datetime,
 ) -> dict[str, int]:
     from kgfeatures.embedding.trainer import fit
@@ -92,16 +103,17 @@ def _train(
     entities, nodes = np.unique(triples[:, (0, 2)], return_inverse=True)
     relations, names = np.unique(triples[:, 1], return_inverse=True)
     nodes = nodes.reshape(-1, 2)
-    progress.start(f"train {model} on {len(triples):,} triples", 100)
+    progress.start(f"train {training.model} on {len(triples):,} triples", 100)
     trained = fit(
         np.column_stack([nodes[:, 0], names, nodes[:, 1]]),
         len(entities),
         len(relations),
-        settings,
-        model=model,
+        training.settings,
+        model=training.model,
+        seconds=training.seconds,
         callbacks=[Percent(progress)],
     )
-    card = _graph_card(trained, settings, vectors.content_hash(triples), known_at)
+    card = _graph_card(trained, training.settings, vectors.content_hash(triples), known_at)
     n = len(relations)
     both = vectors.RelationVectors(relations, trained.relations[:n], trained.relations[n:])
     progress.start("publish graph vectors")

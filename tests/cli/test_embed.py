@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kgfeatures.cli.embed import app
-from kgfeatures.errors import DatabaseError, DataError
+from kgfeatures.errors import DatabaseError, DataError, UnknownNameError
 from kgfeatures.graph import vectors
 from kgfeatures.types import entity_ids
 
@@ -69,3 +69,5 @@ def test_an_empty_shop_says_what_to_run(run, command: tuple[str, ...]) -> None:
 def test_settings_that_cannot_train_are_refused(run) -> None:
     with pytest.raises(DataError, match="dim is 0; it must be at least 1"):
         run("graph", "--dim", "0")
+    with pytest.raises(UnknownNameError, match="did you mean 'rotate'"):
+        run("graph", "--model", "rotates")
