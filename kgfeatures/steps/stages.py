@@ -153,11 +153,15 @@ def _graph(plan: Plan) -> Iterable[Call]:
     from kgfeatures.steps.embed import run_graph
 
     params = plan.params("embed graph")
-    settings, model = known_fields(TrainingSettings, params), params.get("model", "transe")
-    at = moment(params)
+    chosen: dict[str, Any] = {}
+    if params:
+        settings = known_fields(TrainingSettings, params)
+        chosen = {"model": params["model"], "settings": settings, "known_at": moment(params)}
+    if params.get("seconds") is not None:
+        chosen["seconds"] = params["seconds"]
     yield Call(
         "embed graph",
-        lambda db, told: run_graph(db, model=model, settings=settings, known_at=at, progress=told),
+        lambda db, told: run_graph(db, **chosen, progress=told),
         plan.pinned("embed graph", "graph"),
     )
 

@@ -199,6 +199,7 @@ def test_settings_of_neighbours_and_training_survive_the_book(monkeypatch) -> No
     assert (settings.k, settings.neighbors.top) == (7, 3)
     [(_, training, known_at)] = calls(monkeypatch, stages.Plan(Path(), runs), "graph")
     assert (training.dim, known_at.year) == (8, 2024)
+    assert calls(monkeypatch, stages.Plan(Path()), "graph") == [()]
 
 
 def test_a_version_that_somebody_activated_is_left_alone() -> None:
