@@ -16,6 +16,8 @@ import datetime as dt
 import io
 import json
 import statistics
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,6 +256,15 @@ def compare_with_sql(database: Database, ours: FeatureStore, keys: int) -> dict[
     return {"compared_keys": keys, "different_from_sql": different}
 
 
+def history() -> dict[str, float]:
+    """Return what benchmarks/feast_history.py measures: training sets of both offline stores."""
+    command = [sys.executable, str(Path(__file__).with_name("feast_history.py"))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    *lines, figures = done.stdout.splitlines()
+    print("\n".join(lines), flush=True)
+    return json.loads(figures)
+
+
 def main() -> None:
     """Run everything and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -286,6 +297,7 @@ def main() -> None:
         print(result, flush=True)
         result |= search(database, ours, stock, given.rounds)
         result |= compare_with_sql(database, ours, min(10_000, given.rows))
+    result |= history()
     print(json.dumps({name: round(figure, 4) for name, figure in result.items()}))
 
 

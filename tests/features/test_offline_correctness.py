@@ -211,6 +211,7 @@ def test_200_generated_joins_are_right(server) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("thousand", range(1, 6))
 def test_5000_generated_joins_are_right(server, thousand) -> None:
     run_cases(server, thousand, 1000)
