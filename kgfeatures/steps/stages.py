@@ -178,7 +178,10 @@ def _text(plan: Plan) -> Iterable[Call]:
         # Of two encoders with one alias, the new one takes the place of the other.
         encoders = {uri: p for uri, p in encoders.items() if alias_of(uri) != alias_of(filler)}
         encoders[filler] = {}
+    in_use = plan.state.get("aliases")
     for encoder, params in encoders.items():
+        if in_use is not None and alias_of(encoder) not in in_use and encoder != filler:
+            continue  # somebody gave it up
         step = f"embed {alias_of(encoder)}"
         work = _text_work(encoder, features=encoder == filler, known_at=moment(params))
         idle = plan.lacks(step, "has_texts", "no product has a text")
@@ -202,10 +205,13 @@ def _profile(_plan: Plan) -> Iterable[Call]:
 def _segment(plan: Plan) -> Iterable[Call]:
     from kgfeatures.steps.segment import DEFAULT_NAME, SegmentSettings
 
-    written = [f"segment {name}" for name in plan.state.get("published", [])]
-    for step in plan.steps("segment ") or [f"segment {DEFAULT_NAME}"]:
-        if step not in written:
-            yield Call(step, _segment_work(known_fields(SegmentSettings, plan.params(step))))
+    names = [step.removeprefix("segment ") for step in plan.steps("segment ")]
+    known: Mapping[str, str] = plan.state.get("segmentations", dict.fromkeys(names))
+    # One that was deleted is given up; a published one is a list that somebody wrote.
+    for name in [name for name in names if name in known] or [DEFAULT_NAME]:
+        if known.get(name) != "published":
+            params = plan.params(f"segment {name}") or {"name": name}
+            yield Call(f"segment {name}", _segment_work(known_fields(SegmentSettings, params)))
 
 
 def _segment_work(settings: SegmentSettings) -> Work:

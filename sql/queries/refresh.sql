@@ -34,16 +34,12 @@ on conflict (only_one) do update set
 where (shop.name, shop.folder) is distinct from (excluded.name, excluded.folder);
 
 -- name: state
--- What stages depend on beside their inputs: the version that each alias points to, segmentations
--- that somebody wrote, whether any product has a title or a text, whether anything was bought.
+-- What stages depend on beside their inputs: the version that each alias points to, how each
+-- segmentation was made, whether any product has a title or a text, whether anything was bought.
 -- One row.
 select
     coalesce((select jsonb_object_agg(alias, model_id) from emb.alias), '{}') as aliases,
-    array(
-        select name
-        from seg.run
-        where method = 'published'
-    ) as published,
+    coalesce((select jsonb_object_agg(name, method) from seg.run), '{}') as segmentations,
     exists(
         select
         from raw.product

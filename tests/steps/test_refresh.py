@@ -186,8 +186,29 @@ def test_every_segmentation_is_renewed_with_its_settings(monkeypatch) -> None:
     runs = history(("segment value", {"name": "value", "k": 5, "seed": 3, "gone": 1}))
     [(settings,)] = calls(monkeypatch, stages.Plan(Path(), runs), "segment")
     assert (settings.name, settings.k, settings.seed) == ("value", 5, 3)
-    published = stages.Plan(Path(), runs, state={"published": ["value"]})
-    assert calls(monkeypatch, published, "segment") == []
+
+
+@pytest.mark.parametrize(
+    ("segmentations", "expected"),
+    [
+        ({"value": "kmeans"}, ["value"]),
+        ({"value": "published"}, []),
+        ({"value": "kmeans", "other": "published"}, ["value"]),
+        ({}, ["behaviour"]),
+    ],
+)
+def test_written_and_deleted_segmentations_are_left_alone(
+    monkeypatch, segmentations, expected
+) -> None:
+    runs = history(("segment value", {"name": "value"}), ("segment other", {"name": "other"}))
+    plan = stages.Plan(Path(), runs, state={"segmentations": segmentations})
+    assert [settings.name for (settings,) in calls(monkeypatch, plan, "segment")] == expected
+
+
+def test_an_encoder_without_an_alias_is_given_up(monkeypatch) -> None:
+    runs = history(text(MINILM, features=True), text(CHARGRAM, features=False))
+    plan = stages.Plan(Path(), runs, state={"aliases": {"text_minilm": 7}})
+    assert [uri for uri, _, _ in calls(monkeypatch, plan, "text")] == [MINILM]
 
 
 def test_settings_of_neighbours_and_training_survive_the_book(monkeypatch) -> None:
