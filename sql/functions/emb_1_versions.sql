@@ -96,10 +96,25 @@ begin
         execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
     end if;
     execute format('analyze emb.m_%1$s', model_id);
+    perform emb.hash_vectors(format('emb.m_%s', model_id)::regclass);
+    perform emb.hash_vectors(format('emb.m_%s_relation', model_id)::regclass);
 end
 $$;
 comment on function emb.index_tables(int) is
-'Adds the keys and the HNSW index to the loaded tables of a model version.';
+'Adds the keys, the HNSW index and the content hash to the loaded tables of a model version.';
+
+create or replace function emb.hash_vectors(target regclass) returns void
+language plpgsql
+set search_path = pg_catalog
+as $$
+begin
+    -- By a statement that deletes nothing: the triggers' first one reads the whole table.
+    perform ops.watch_hash(target);
+    execute format('delete from %s where false', target);
+end
+$$;
+comment on function emb.hash_vectors(regclass) is
+'Makes the content hash of a table of vectors, to be kept. Reading all vectors as text takes seconds, in which emb.activate would keep everybody waiting for the tables that it swaps.';
 
 create or replace function emb.count_types(model_id int)
 returns table (entity_type text, entities bigint)
@@ -173,10 +188,7 @@ begin
         'The vector; comparable with those of the same version only.'
     );
     execute format('analyze feature.%I', made);
-    -- Its content hash is made now, by a statement that deletes nothing: reading all vectors as text
-    -- takes seconds, in which emb.activate would keep everybody waiting for the table.
-    perform ops.watch_hash(format('feature.%I', made)::regclass);
-    execute format('delete from feature.%I where false', made);
+    perform emb.hash_vectors(format('feature.%I', made)::regclass);
     if entity_type = 'customer' then
         insert into ops.personal_data (schema_name, table_name, column_name, holds)
         select 'feature', named.name, key_name, 'the customer''s key'
