@@ -44,9 +44,10 @@ def note(conn: Connection[TupleRow], files: Iterable[PersonalFile]) -> int:
     """List files in ops.personal_file, forget those that are gone; return how many are listed.
 
     What lies in $KGFEATURES_HOME is listed relative to it, with the server's own files. A database
-    of an earlier version, such as one that is backed up before it is upgraded, has no such list.
+    of an earlier version, such as one that is backed up before it is upgraded, has no such list,
+    and the reader's login may not write there: nothing is noted then.
     """
-    if not queries.scalar(conn, "personal.is_there"):
+    if not queries.scalar(conn, "personal.is_writable"):
         return 0
     home = settings().home
     own = own_files(home)

@@ -1,7 +1,8 @@
 -- Files outside the tables that hold personal data.
 
--- name: is_there
-select to_regclass('ops.personal_file') is not null as is_there;
+-- name: is_writable
+-- Whether there is a list and this login may write it: other teams read only.
+select coalesce(has_table_privilege(to_regclass('ops.personal_file'), 'insert'), false) as writable;
 
 -- name: note
 -- Lists a file or folder. Params: place, path, kind, holds text.

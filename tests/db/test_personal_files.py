@@ -94,6 +94,10 @@ def test_a_database_without_the_list_is_left_alone(home, conn):
     assert personal_files.note(conn, [PersonalFile(settings().home, "export")]) == 0
 
 
+def test_the_reader_writes_its_training_set_without_a_note(home, reader):
+    assert personal_files.note(reader, [PersonalFile(settings().home, "export")]) == 0
+
+
 def test_no_listed_path_holds_a_password(home, db):
     with db.transaction() as conn:
         personal_files.note(conn, [])
