@@ -152,11 +152,15 @@ def doubts(before: dt.datetime | None, after: dt.datetime | None, now: dt.dateti
 def closing(done: list[Done], cutoff: dt.datetime | None) -> str:
     """Return what is current now, and what is not, as a sentence."""
     ran = sum(not each.result.skipped for each in done)
-    left = [f"{each.result.step} ({each.idle})" for each in done if each.idle]
     state = f"{ran} of {len(done)} steps had something to do" if ran else "nothing to do"
-    what = "everything" if not left else f"all but {', '.join(left)}"
+    left: dict[str, list[str]] = {}
+    for each in done:
+        if each.idle:
+            left.setdefault(each.idle, []).append(each.result.step)
+    but = "; ".join(f"{', '.join(names)} ({why})" for why, names in left.items())
+    what = f"everything but {but}" if but else "everything"
     at = f"{cutoff:%Y-%m-%d %H:%M} UTC, the data cut-off" if cutoff else "no interaction"
-    return f"\n{state}; {what} is current as of {at}"
+    return f"\n{state}; current as of {at}: {what}"
 
 
 def forecast(expected: list[Expected]) -> str:

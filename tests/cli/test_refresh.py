@@ -103,10 +103,12 @@ def test_the_last_line_says_what_is_current_and_what_is_not() -> None:
     left = stages.Done(StepResult("profile", {}, 0, skipped=True), 0, idle="left out")
     at = datetime(2024, 1, 3, tzinfo=UTC)
     assert closing([ran, still], at).strip() == (
-        "1 of 2 steps had something to do; everything is current as of 2024-01-03 00:00 UTC, "
-        "the data cut-off"
+        "1 of 2 steps had something to do; current as of 2024-01-03 00:00 UTC, the data cut-off: "
+        "everything"
     )
-    assert "nothing to do; all but profile (left out) is current" in closing([still, left], at)
+    assert closing([still, left, left], None).strip() == (
+        "nothing to do; current as of no interaction: everything but profile, profile (left out)"
+    )
 
 
 def test_a_forecast_says_what_is_unknown_and_adds_up_what_is_known() -> None:
@@ -146,8 +148,10 @@ def test_a_log_of_cron_has_plain_lines_and_a_table(run, folder) -> None:
     assert [line for line in err.splitlines() if line.endswith(" s")]
     status, out, _ = run(*QUICK)
     assert status == 0
-    assert last_line(out).startswith("nothing to do; all but graph (left out)")
-    assert last_line(out).endswith("2024-01-03 00:00 UTC, the data cut-off")
+    assert last_line(out) == (
+        "nothing to do; current as of 2024-01-03 00:00 UTC, the data cut-off: "
+        "everything but graph, text, segment, recommend, publish (left out)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +200,7 @@ def test_a_row_of_the_future_and_rows_that_vanish_are_warned_of(run, folder) -> 
     status, out, err = run(*QUICK)
     assert status == 0
     assert "moved back from 2099-01-02 00:00 UTC to 2024-01-03 00:00 UTC" in err
-    assert last_line(out).endswith("2024-01-03 00:00 UTC, the data cut-off")
+    assert "current as of 2024-01-03 00:00 UTC" in last_line(out)
 
 
 def test_a_row_of_the_future_does_not_become_the_watermark_of_a_table(run, db, tmp_path) -> None:
