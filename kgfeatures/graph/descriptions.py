@@ -36,8 +36,7 @@ SCHEMA = pa.schema(
 
 def distinct(sheet: Sheet) -> tuple[Sheet, IntArray]:
     """Return the first of equal rows, and how many each stands for."""
-    columns = [fingerprints.single(column) for column in sheet.table.columns]
-    hashes = fingerprints.hash_rows(columns, len(sheet.rows), np.uint64(0))
+    hashes = _kinds_of_rows(sheet)
     order = np.argsort(hashes)
     if not len(order):
         return sheet, np.empty(0, dtype=np.int64)
@@ -48,6 +47,25 @@ def distinct(sheet: Sheet) -> tuple[Sheet, IntArray]:
     table = sheet.table.take(pa.array(first[by_place]))
     made = Sheet(table, sheet.rows[first[by_place]], sheet.unit, sheet.broken, sheet.names)
     return made, counts[by_place]
+
+
+def _kinds_of_rows(sheet: Sheet) -> fingerprints.Hashes:
+    """Return a number for each row, the same for equal rows: of texts their codes."""
+    numbers = np.zeros(len(sheet.rows), dtype=np.uint64)
+    others: list[pa.Array] = []
+    together = 1
+    for each in sheet.table.columns:
+        column = fingerprints.single(each)
+        if fingerprints.is_text(column.type):
+            column = column.dictionary_encode()
+        many = len(column.dictionary) + 1 if pa.types.is_dictionary(column.type) else 0
+        if not many or together * many >= 2**63:
+            others.append(column)
+            continue
+        together *= many
+        numbers *= np.uint64(many)
+        numbers += fingerprints.codes_of(column, many - 1).astype(np.uint64)
+    return fingerprints.hash_rows(others, len(numbers), fingerprints.mix(numbers))
 
 
 def weighted(loaded: Loaded, sheet: Sheet, counts: IntArray) -> IntArray:
@@ -73,6 +91,9 @@ def weighted(loaded: Loaded, sheet: Sheet, counts: IntArray) -> IntArray:
 def describe(loaded: Loaded, weights: IntArray) -> pa.Table:
     """Return rows of raw.description: how often a source says what of a thing, in each column.
 
+    Where no other file counts together with this one, only the rank is kept, 1 for the least: it
+    stays the same when more is sold.
+
     Parameters
     ----------
     weights : (n,) how many rows each of `loaded.rows` stands for.
@@ -86,6 +107,8 @@ def describe(loaded: Loaded, weights: IntArray) -> pa.Table:
     for role, column in ((role, column) for role, columns in named for column in columns):
         values = fingerprints.single(loaded.rows.column(f"{role}:{column}")).dictionary_encode()
         whose, which, n = _counted(keys, values, weights)
+        if section.pattern is None:
+            n = _ranks(whose, n, values.dictionary.take(pa.array(which)))
         said[whose] = True
         parts.append(
             pa.table(
@@ -157,6 +180,25 @@ def _counted(
     starts = np.flatnonzero(np.diff(pairs[order], prepend=-1) != 0)
     found = pairs[order[starts]]
     return found // many, found % many, np.add.reduceat(weights[there][order], starts)
+
+
+def _ranks(whose: IntArray, n: IntArray, values: pa.Array) -> IntArray:
+    """Return 1, 2 … for the values of each key from the last to the first, as `things.rank` sorts.
+
+    Parameters
+    ----------
+    whose : (m,) key of each value, ascending.
+    n : (m,) on how many rows it stands.
+    """
+    ranks = np.ones(len(whose), dtype=np.int64)
+    starts = np.flatnonzero(np.diff(whose, prepend=-1) != 0)
+    lengths = np.diff(starts, append=len(whose))
+    several = np.flatnonzero(lengths > 1)
+    for start, length in zip(starts[several].tolist(), lengths[several].tolist(), strict=True):
+        places = range(start, start + length)
+        first = sorted(places, key=lambda place: (-n[place], values[place].as_py()))
+        ranks[first] = np.arange(length, 0, -1)
+    return ranks
 
 
 def _ranked(rows: pd.DataFrame, role: str, column: str) -> dict[str, list[str]]:

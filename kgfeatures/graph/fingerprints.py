@@ -1,10 +1,10 @@
 """Ids of rows by their content, the same in every build, whatever wrote the rows.
 
 A text's hash is Zobrist's: the sum of one number per place and byte, mix(256 place + byte), and of
-mix(-1 - length); a number is hashed by its 64 bits. A row's hash takes its columns in order,
-h <- mix(h + column's hash); a row's id is that hash for the first of several equal rows and
-mix(hash + n) for the one that follows n of them. mix is splitmix64, all sums are modulo 2^64. So
-ids depend on no library's hash function and on no order of rows.
+mix(-1 - length); a number's is mix(its 64 bits). A row's hash takes its columns in order,
+h <- ODD h + column's hash, and ends with mix(h); a row's id is that hash for the first of several
+equal rows and mix(hash + n) for the one that follows n of them. mix is splitmix64, all sums are
+modulo 2^64. So ids depend on no library's hash function and on no order of rows.
 
 Zobrist 1970, "A New Hashing Method with Application for Game Playing"; Steele, Lea, Flood 2014,
 "Fast Splittable Pseudorandom Number Generators" (splitmix64).
@@ -27,6 +27,7 @@ Hashes = NDArray[np.uint64]
 
 NOTHING = np.uint64(0x9E3779B97F4A7C15)
 """The hash of null, and splitmix64's step."""
+ODD = np.uint64(0xD6E8FEB86659FD93)
 BLOCK_BYTES = 1 << 22
 
 
@@ -80,23 +81,31 @@ def hash_column(column: pa.Array) -> Hashes:
     Numbers, times and booleans are hashed by their bits, what else there is as text, each
     distinct one once.
     """
-    kind = column.type
-    empty = column.is_null().to_numpy(zero_copy_only=False)
-    if pa.types.is_dictionary(kind):
-        values = hash_column(column.dictionary)
-        codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
-        hashes = values[codes] if len(values) else np.zeros(len(column), dtype=np.uint64)
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        encoded = column.dictionary_encode()
-        codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
-        values = hash_texts(encoded.dictionary)
-        hashes = values[codes] if len(values) else np.zeros(len(column), dtype=np.uint64)
-    elif pa.types.is_null(kind):
-        hashes = np.zeros(len(column), dtype=np.uint64)
-    else:
-        hashes = mix(bits(column))
-    hashes[empty] = NOTHING
+    if is_text(column.type):
+        column = column.dictionary_encode()
+    if pa.types.is_null(column.type):
+        return np.full(len(column), NOTHING, dtype=np.uint64)
+    if pa.types.is_dictionary(column.type):
+        words = column.dictionary
+        values = hash_texts(words) if is_text(words.type) else hash_column(words)
+        # Null takes the last place.
+        codes = codes_of(column, len(values))
+        return np.append(values, NOTHING)[codes]
+    hashes = mix(bits(column))
+    if column.null_count:
+        hashes[column.is_null().to_numpy(zero_copy_only=False)] = NOTHING
     return hashes
+
+
+def codes_of(column: pa.DictionaryArray, null: int) -> NDArray[Any]:
+    """Return the place of each value in the dictionary, `null` where there is none: (n,)."""
+    codes = column.indices
+    return (codes.fill_null(null) if codes.null_count else codes).to_numpy(zero_copy_only=False)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds texts."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def bits(column: pa.Array) -> Hashes:
@@ -104,8 +113,8 @@ def bits(column: pa.Array) -> Hashes:
     kind = column.type
     if pa.types.is_floating(kind):
         # 0.0 and -0.0 are one number.
-        numbers: Any = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0
-        return numbers.view(np.uint64)
+        numbers: Any = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+        return (numbers + 0.0).view(np.uint64)
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):
         column = column.cast(pa.int32())
     elif pa.types.is_temporal(kind):
@@ -125,9 +134,9 @@ def hash_rows(columns: Iterable[pa.Array], n: int, salt: np.uint64 | Hashes) -> 
     """
     hashes = np.full(n, salt, dtype=np.uint64)
     for column in columns:
+        hashes *= ODD
         hashes += hash_column(column)
-        hashes = mix(hashes)
-    return hashes
+    return mix(hashes)
 
 
 def ids_of(hashes: Hashes) -> IntArray:

@@ -265,27 +265,30 @@ class Ledger:
                 listed += [{"kind": kind, "key": key, "since": None} for kind, key in pairs]
                 continue
             since: Any = times[0].groupby([frame["kind"], frame["key"]], sort=False).min()
+            moments = pa.array(since, pa.timestamp("us", "UTC"), from_pandas=True).to_pylist()
             listed += [
-                {"kind": kind, "key": key, "since": None if pd.isna(at) else at.to_pydatetime()}
-                for (kind, key), at in since.items()
+                {"kind": kind, "key": key, "since": at}
+                for (kind, key), at in zip(since.index, moments, strict=True)
             ]
         return listed
 
     def _note(
         self, kept: Kept, rows: Iterable[dict[str, Any]], naming: dict[str, set[str]]
     ) -> None:
+        """Keep whose rows came or went."""
         noted = self.touched.setdefault(kept.table, {})
+        describing = kept.table == "raw.description"
         for row in rows:
-            kind, key = row["kind"], row["key"]
+            kind, key, since = row["kind"], row["key"], row["since"]
             if kind not in KINDS:
                 continue
             naming[kind].add(key)
-            if kept.table == "raw.description":
+            if describing:
                 self.described[kind].add(key)
             if not self.anew:
-                since, known = row["since"], noted.get((kind, key))
-                times = [at for at in (since, known) if at is not None]
-                noted[kind, key] = min(times, default=None)
+                known = noted.get((kind, key))
+                earlier = known is None or (since is not None and since < known)
+                noted[kind, key] = since if earlier else known
 
     def _write_sources(self) -> None:
         """Write rows of raw.source that are new or say something else now."""

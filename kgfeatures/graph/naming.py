@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kgfeatures.db import queries, transport
 from kgfeatures.graph import descriptions, store
+from kgfeatures.graph.sources import regrouped
 from kgfeatures.graph.things import Things
 from kgfeatures.types import entity_ids
 
@@ -52,6 +53,9 @@ def update(ledger: Ledger, kind: str, sources: Sequence[Source]) -> Named:
     conn, named = ledger.conn, ledger.named[kind]
     doubtful = sorted(ledger.unnamed[kind] - named)
     described = ledger.described[kind]
+    if regrouped(sources, ledger.before, f"{kind}s"):
+        rows = queries.fetch(conn, "differences.described", kind=kind)
+        described = described.union(row["key"] for row in rows)
     known: dict[str, tuple[Any, ...]] = {}
     if not ledger.anew:
         asked = sorted(named | described | set(doubtful))

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from kgfeatures.errors import DataError
+from kgfeatures.graph.fingerprints import is_text
 from kgfeatures.graph.sheet import Sheet, numbered, require_columns
 from kgfeatures.graph.text_files import read_json_lines, read_separated
 
@@ -104,11 +105,6 @@ def plain(section: Section, table: pa.Table) -> pa.Table:
             )
         table = table.set_column(place, name, column)
     return table
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Return whether a column of this type holds texts."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def file_hash(file: Path) -> str:

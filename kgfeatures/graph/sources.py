@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SOURCE_IDS = 2**31 - 1
 NOT_READING = {"where", "file", "pattern"}
 """What of a section does not change how a file is read."""
+NAMED_BY_PATTERN = {"products", "customers", "campaigns"}
+"""Kinds whose triples name the pattern as their source."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,27 @@ def _changed(source: Source, row: Mapping[str, Any] | None, max_rejected: float)
     return not same or row["rows_rejected"] > max_rejected * row["rows_read"]
 
 
+def regrouped(
+    sources: Iterable[Source], before: Mapping[int, Mapping[str, Any]], kind: str
+) -> bool:
+    """Return whether sources of a kind that were there before stand in another order or group.
+
+    Of several sources the first one's title wins, and those of one pattern count together.
+    """
+    now = [(each.place, each.source_id) for each in sources if each.section.kind == kind]
+    old = [(int(row["place"]), number) for number, row in before.items() if row["kind"] == kind]
+    both = {number for _, number in now} & {number for _, number in old}
+    return _groups(now, both) != _groups(old, both)
+
+
+def _groups(placed: Iterable[tuple[int, int]], of: Collection[int]) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for place, number in sorted(placed):
+        if number in of:
+            groups.setdefault(place, []).append(number)
+    return list(groups.values())
+
+
 def require_present(sources: Iterable[Source], before: Iterable[Mapping[str, Any]]) -> None:
     """Check that no file of a pattern is gone that was loaded before.
 
@@ -228,6 +251,7 @@ def _settings(section: Section, manifest: Manifest, version: str) -> str:
         "product_case": manifest.product_case,
         "excluded": [pattern.pattern for pattern in manifest.excluded],
         "of_interactions": section.name in lines,
+        "pattern": section.pattern if section.kind in NAMED_BY_PATTERN else None,
     }
     text = json.dumps(said, default=_plain, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

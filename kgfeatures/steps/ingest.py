@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kgfeatures.graph.sources import Source, Stale
     from kgfeatures.types import Progress
 
-VERSION = "3"
+VERSION = "4"
 CLEARED = (
     *("rejected", "interaction", "document", "attribute", "description", "contact"),
     *("coupon_event", "campaign", "product", "customer", "source", "source_row"),

@@ -391,6 +391,12 @@ where product_id = any(%(keys)s::text[]);
 delete from raw.customer
 where customer_id = any(%(keys)s::text[]);
 
+-- name: described
+-- Everybody or everything that a source describes. One row per key. Params: kind text.
+select distinct key
+from raw.description
+where entity_type = %(kind)s and role <> 'key';
+
 -- name: said_of
 -- What sources say of some things. Params: kind text, keys text[].
 select
