@@ -30,6 +30,8 @@ def test_a_training_set_goes_from_file_to_file(labels, shop, ending) -> None:
     wanted = training_set(entity_df, ["customer_profile:orders_90d"], database=shop)
     assert read["orders_90d"].tolist() == wanted["orders_90d"].tolist()
     assert read["churned"].tolist() == [1, 0]
+    noted = shop.sql("select path, kind from ops.personal_file where kind = 'export'")
+    assert str(output.resolve()) in set(noted.path)
 
 
 @pytest.mark.parametrize(
