@@ -225,7 +225,6 @@ def main() -> None:
     show("degree", degree_baseline(asked, graph.known, learned, graph.sizes))
     for name, part in by_category(found, asked, learned).items():
         show(f"  {name}", part)
-    visits = vectors.steps * min(settings.batch_size, len(learned))
     summary = {
         "dataset": graph.name,
         "model": given.model,
@@ -236,7 +235,7 @@ def main() -> None:
         "hits3": round(metrics.hits_at_3, 4),
         "hits10": round(metrics.hits_at_10, 4),
         "cpu_seconds": round(seconds, 1),
-        "triples_per_cpu_second": round(visits / seconds),
+        "triples_per_cpu_second": round(vectors.visits / seconds),
         "eval_triples_per_cpu_second": round(len(asked) / eval_seconds),
     }
     if peer:

@@ -13,6 +13,7 @@ from kgfeatures.embedding.complex import ComplEx
 from kgfeatures.embedding.distmult import DistMult
 from kgfeatures.embedding.rotate import RotatE
 from kgfeatures.embedding.transe import TransE, TransEL1
+from kgfeatures.embedding.transr import TransR
 from kgfeatures.errors import UnknownNameError, nearest
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TrainingSettings",
     "TransE",
     "TransEL1",
+    "TransR",
     "score_function",
     "settings_for",
 ]
@@ -36,6 +38,7 @@ MODELS: dict[str, type[ScoreFunction]] = {
     "distmult": DistMult,
     "complex": ComplEx,
     "rotate": RotatE,
+    "transr": TransR,
 }
 
 

@@ -36,13 +36,15 @@ class ScoreFunction(ABC):
     `tail.v <operator> query(head, relation)`, smallest first.
 
     `defaults` are the settings that serve a user who passes none; `pairs` says that the two halves
-    of a vector are real and imaginary parts.
+    of a vector are real and imaginary parts, `projects` that tails are compared in a space of the
+    relation, which one vector and one operator in SQL cannot say.
     """
 
     name: ClassVar[str]
     scorer: ClassVar[str]
     operator: ClassVar[str]
     pairs: ClassVar[bool] = False
+    projects: ClassVar[bool] = False
     relation_rate: ClassVar[float] = 1.0
     defaults: ClassVar[Mapping[str, Any]] = {}
 
@@ -64,6 +66,18 @@ class ScoreFunction(ABC):
     def relation_vectors(self, learned: Tensor) -> Tensor:
         """Return the vectors of relations, (n, dim), from what is learned of them."""
         return learned
+
+    def relation_width(self, dim: int) -> int:
+        """Return how many numbers the vector of a relation has."""
+        return dim
+
+    def project(
+        self,
+        entities: Tensor,
+        relation: Tensor,  # noqa: ARG002
+    ) -> Tensor:
+        """Return the entities, (n, dim), in the space where a relation's queries are compared."""
+        return entities
 
     def query_gradient(
         self, anchor: Tensor, learned: Tensor, to_query: Tensor
@@ -89,9 +103,14 @@ class ScoreFunction(ABC):
         squares = candidates.square().sum(1), queries.square().sum(1, keepdim=True)
         return products.mul_(-2).add_(squares[0]).add_(squares[1]).clamp_(min=0).sqrt_().neg_()
 
+    def scores(self, anchor: Tensor, relation: Tensor, candidates: Tensor) -> Tensor:
+        """Return the scores of all candidates as tails, (n, m) from (n, dim) and (m, dim)."""
+        return self.logits(self.query(anchor, relation), candidates)
+
     def score(self, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
         """Return the plausibility of each triple, (n,); unbounded, higher is better."""
         query = self.query(head, relation)
+        tail = self.project(tail, relation)
         if self.operator == "<#>":
             return (query * tail).sum(-1)
         return -(query - tail).norm(p=1 if self.operator == "<+>" else 2, dim=-1)
@@ -148,7 +167,8 @@ class GraphVectors:
     """Trained vectors: entities (n, dim), relations (2 * n_relations, dim), both float32.
 
     Row r + n_relations of `relations` is relation r read from tail to head.
-    `losses` holds the mean cross entropy of each epoch, in nats; `steps` how many were taken.
+    `losses` holds the mean cross entropy of each epoch, in nats; `steps` and `visits`
+    how many were taken and how many triples they saw.
     """
 
     model: str
@@ -156,6 +176,7 @@ class GraphVectors:
     relations: FloatArray
     losses: tuple[float, ...]
     steps: int = 0
+    visits: int = 0
 
     @property
     def n_relations(self) -> int:

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from kgfeatures.types import IntArray
 
 FILE = "training.npz"
-TABLES = ("entities", "relations")
 
 
 def fingerprint(trainer: Trainer, valid: IntArray | None, budget: object) -> dict[str, Any]:
     """Return what a checkpoint must have in common with the run that goes on from it."""
-    parts: dict[str, Any] = {"model": trainer.model.name, **asdict(trainer.settings)}
+    parts: dict[str, Any] = {"model": trainer.name, **asdict(trainer.settings)}
     parts["entities"], parts["relations"] = trainer.sizes
     parts["budget"] = budget
     for name, triples in (("triples", trainer.sampler.triples), ("valid", valid)):
@@ -55,11 +54,10 @@ def save(
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: value for name, value in extra.items() if isinstance(value, np.ndarray)}
-    for name in TABLES:
-        table = getattr(trainer, name)
+    for name, table in trainer.tables.items():
         arrays |= {name: table.table.numpy(), f"{name}_squares": table.squares.numpy()}
     state = {name: value for name, value in extra.items() if name not in arrays}
-    state |= {"steps": trainer.steps, "done": trainer.done}
+    state |= {"steps": trainer.steps, "done": trainer.done, "visits": trainer.visits}
     state |= {"losses": trainer.losses, "loss_sum": trainer.loss_sum, "made_of": dict(made_of)}
     path = folder / FILE
     unfinished = path.with_suffix(".unfinished")
@@ -94,10 +92,9 @@ def load(folder: Path, trainer: Trainer, made_of: Mapping[str, Any]) -> dict[str
             f"{path} belongs to a training with other {', '.join(differing)}; "
             "pass the same, another folder, or resume=False to start anew"
         )
-    for name in TABLES:
-        table = getattr(trainer, name)
+    for name, table in trainer.tables.items():
         table.table.copy_(torch.from_numpy(arrays.pop(name)))
         table.squares.copy_(torch.from_numpy(arrays.pop(f"{name}_squares")))
-    for name in ("steps", "done", "losses", "loss_sum"):
+    for name in ("steps", "done", "visits", "losses", "loss_sum"):
         setattr(trainer, name, state.pop(name))
     return {**state, **arrays}

@@ -34,7 +34,7 @@ class ComplEx(ScoreFunction):
     scorer: ClassVar[str] = "complex"
     operator: ClassVar[str] = "<#>"
     pairs: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 1e-3}
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 0.05}
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h r, (n, dim)."""

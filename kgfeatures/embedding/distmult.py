@@ -21,7 +21,7 @@ class DistMult(ScoreFunction):
     name: ClassVar[str] = "distmult"
     scorer: ClassVar[str] = "distmult"
     operator: ClassVar[str] = "<#>"
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 1e-3}
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 0.05}
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h r, element by element, (n, dim)."""

@@ -86,11 +86,11 @@ def ranks(vectors: GraphVectors, triples: IntArray, known: IntArray) -> Ranks:
 
     def scores(questions: IntArray) -> Tensor:
         anchor, relation = torch.from_numpy(questions).unbind(1)
-        query = model.query(entities[anchor], relations[relation])
-        if model.operator == "<->":
+        if model.operator == "<->" and not model.projects:
             # q·c − ‖c‖² / 2 ranks like −‖q − c‖ and needs neither a root nor the query's length.
+            query = model.query(entities[anchor], relations[relation])
             return torch.addmm(half_squares, query, entities.T)
-        return model.logits(query, entities)
+        return model.scores(entities[anchor], relations[relation], entities)
 
     check_triples(triples, len(entities), vectors.n_relations)
     return rank_by(scores, triples, known, (len(entities), vectors.n_relations))
@@ -106,10 +106,9 @@ def rank_by(scores: Scorer, triples: IntArray, known: IntArray, sizes: tuple[int
     """
     n_entities, n_relations = sizes
     questions = with_inverses(triples.astype(np.int64, copy=False), n_relations)
-    pairs, asked = np.unique(
-        questions[:, 0] * (2 * n_relations) + questions[:, 1], return_inverse=True
-    )
-    distinct = np.column_stack(np.divmod(pairs, 2 * n_relations))
+    # Ordered by relation, because some models have to prepare all candidates for each.
+    pairs, asked = np.unique(questions[:, 1] * n_entities + questions[:, 0], return_inverse=True)
+    distinct = np.column_stack(np.divmod(pairs, n_entities)[::-1])
     tails = KnownTails(_relevant(known, distinct, n_relations), 2 * n_relations)
     order = np.argsort(asked, kind="stable")
     rank = np.empty(len(questions))

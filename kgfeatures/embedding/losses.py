@@ -30,6 +30,14 @@ class Masked:
     question: Tensor
     column: Tensor
 
+    def halves(self, size: int) -> tuple[Masked, Masked]:
+        """Return the cells of questions 0 … size - 1, and those of the other questions."""
+        first = self.question < size
+        return (
+            Masked(self.question[first], self.column[first]),
+            Masked(self.question[~first] - size, self.column[~first]),
+        )
+
     def fill(self, table: Tensor, value: float) -> None:
         """Write a value into the masked cells."""
         table.view(-1).index_fill_(0, self.question * table.shape[1] + self.column, value)

@@ -117,6 +117,7 @@ class Sampler:
     Parameters
     ----------
     triples : (n, 3) row numbers.
+    questions : of the same triples.
     batch_size, negatives : triples and wrong answers of a step; the latter are distinct.
     seed : of the order and the wrong answers.
     """
@@ -124,31 +125,32 @@ class Sampler:
     def __init__(
         self,
         triples: NDArray[np.int32],
-        sizes: tuple[int, int],
+        questions: Questions,
         batch_size: int,
         negatives: int,
         seed: int,
     ) -> None:
         self.triples = triples
-        self.n_entities = sizes[0]
+        self.questions = questions
+        self.n_entities = len(questions.starts) - 1
         self.batch_size = batch_size
         self.negatives = min(negatives, self.n_entities)
         self.seed = seed
-        self.questions = Questions(triples, *sizes)
-        self.steps_per_epoch = -(-len(triples) // batch_size)
         self._epoch = -1
         self._order = np.empty(0, dtype=np.int32)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of steps that visit every triple once."""
+        return -(-len(self.triples) // self.batch_size)
 
     def batch(self, step: int) -> Batch:
         """Return the batch of a step."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            rng = np.random.default_rng((self.seed, ORDER, epoch))
-            self._order = np.arange(len(self.triples), dtype=np.int32)
-            rng.shuffle(self._order)
+            self._shuffle(np.random.default_rng((self.seed, ORDER, epoch)))
             self._epoch = epoch
-        start = place * self.batch_size
-        triples = self.triples[self._order[start : start + self.batch_size]]
+        triples = self.triples[self._chosen(place)]
         head, relation, tail = np.ascontiguousarray(triples.T)
         rng = np.random.default_rng((self.seed, NEGATIVES, step))
         drawn = rng.choice(self.n_entities, self.negatives, replace=False, shuffle=False)
@@ -156,3 +158,49 @@ class Sampler:
         return Batch(
             head.astype(np.int64), relation.astype(np.int64), tail.astype(np.int64), drawn, masked
         )
+
+    def _shuffle(self, rng: np.random.Generator) -> None:
+        """Put the triples into the order of another epoch."""
+        self._order = np.arange(len(self.triples), dtype=np.int32)
+        rng.shuffle(self._order)
+
+    def _chosen(self, place: int) -> NDArray[np.int32]:
+        """Return the numbers of the triples of an epoch's step."""
+        start = place * self.batch_size
+        return self._order[start : start + self.batch_size]
+
+
+class RelationSampler(Sampler):
+    """Batches of one relation each, so that what belongs to a relation is used for all of it."""
+
+    def __init__(
+        self,
+        triples: NDArray[np.int32],
+        questions: Questions,
+        batch_size: int,
+        negatives: int,
+        seed: int,
+    ) -> None:
+        super().__init__(triples, questions, batch_size, negatives, seed)
+        counts = np.bincount(triples[:, 1])
+        parts = -(-counts // batch_size)
+        relation, part = spread(np.zeros_like(parts), parts)
+        first = np.cumsum(counts) - counts
+        self._start = first[relation] + part * batch_size
+        self._stop = np.minimum(self._start + batch_size, (first + counts)[relation])
+        self._turn = np.arange(len(self._start))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of steps that visit every triple once."""
+        return len(self._start)
+
+    def _shuffle(self, rng: np.random.Generator) -> None:
+        super()._shuffle(rng)
+        relation = self.triples[self._order, 1]
+        self._order = self._order[np.argsort(relation, kind="stable")]
+        self._turn = rng.permutation(len(self._start))
+
+    def _chosen(self, place: int) -> NDArray[np.int32]:
+        turn = self._turn[place]
+        return self._order[self._start[turn] : self._stop[turn]]

@@ -16,13 +16,15 @@ import numpy as np
 from kgfeatures.embedding import checkpoint, score_function
 from kgfeatures.embedding.base import TrainingSettings, check_triples
 from kgfeatures.embedding.evaluation import evaluate
-from kgfeatures.embedding.training import Trainer, steps_within, threads
+from kgfeatures.embedding.projected import trainer_of
+from kgfeatures.embedding.training import steps_within, threads
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.training import Trainer
     from kgfeatures.types import IntArray
 
 REPORTS = 100
@@ -82,7 +84,8 @@ class Validation:
         }  # fmt: skip
         if self.best is not None:
             kept |= {"best_entities": self.best.entities, "best_relations": self.best.relations}
-            kept |= {"best_steps": self.best.steps, "best_losses": list(self.best.losses)}
+            kept |= {"best_steps": self.best.steps, "best_visits": self.best.visits}
+            kept |= {"best_losses": list(self.best.losses)}
         return kept
 
     def restore(self, kept: dict[str, Any], like: GraphVectors) -> None:
@@ -95,6 +98,7 @@ class Validation:
                 relations=kept["best_relations"],
                 losses=tuple(kept["best_losses"]),
                 steps=kept["best_steps"],
+                visits=kept["best_visits"],
             )
 
 
@@ -123,15 +127,15 @@ class Run:
         report_every = max(1, trainer.steps // REPORTS)
         check_every = max(1, trainer.steps // CHECKS)
         saved = began = time.process_time()
-        reported, loss = trainer.done, self._loss()
+        reported, loss = trainer.visits, self._loss()
         while trainer.done < trainer.steps and not self._settled():
             trainer.step()
             if self.validation and (trainer.done % check_every == 0 or self._last()):
                 self.validation.check(trainer.vectors())
             now = time.process_time()
             if trainer.done % report_every == 0 or self._last():
-                self._report(trainer.done - reported, self._loss() - loss, now - began)
-                reported, loss, began = trainer.done, self._loss(), now
+                self._report(trainer.visits - reported, self._loss() - loss, now - began)
+                reported, loss, began = trainer.visits, self._loss(), now
             if stopped or now - saved > CHECKPOINT_SECONDS or self._last():
                 self.save()
                 saved = time.process_time()
@@ -151,9 +155,8 @@ class Run:
         questions = 2 * len(self.trainer.sampler.triples)
         return sum(self.trainer.losses) * questions + self.trainer.loss_sum
 
-    def _report(self, steps: int, loss: float, seconds: float) -> None:
+    def _report(self, triples: int, loss: float, seconds: float) -> None:
         trainer = self.trainer
-        triples = steps * len(trainer.sampler.triples) / trainer.sampler.steps_per_epoch
         mrr = self.validation.mrr if self.validation else None
         report = Report(
             trainer.done, trainer.steps, loss / (2 * triples), triples / max(seconds, 1e-9), mrr
@@ -249,7 +252,7 @@ def fit(  # noqa: PLR0913
     if valid is not None:
         check_valid(valid, triples, n_entities, n_relations)
     with threads(chosen.threads):
-        trainer = Trainer(function, triples, (n_entities, n_relations), chosen)
+        trainer = trainer_of(function, triples, (n_entities, n_relations), chosen)
         run = Run(
             trainer,
             None if valid is None else Validation(valid, triples, chosen.seed),

@@ -20,7 +20,7 @@ from kgfeatures.embedding import precision
 from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import GraphVectors, TrainingSettings
 from kgfeatures.embedding.losses import LOSSES
-from kgfeatures.embedding.sampling import Sampler
+from kgfeatures.embedding.sampling import Questions, Sampler
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,22 +67,32 @@ class Trainer:
         self.model = model
         self.settings = settings
         self.sizes = sizes
-        batch_size = min(settings.batch_size, len(triples))
-        self.sampler = Sampler(
-            triples.astype(np.int32, copy=False),
-            sizes,
-            batch_size,
-            settings.negatives,
-            settings.seed,
-        )
+        small = triples.astype(np.int32, copy=False)
+        batch_size = min(settings.batch_size, len(small))
+        self.questions = Questions(small, *sizes)
+        self.sampler = Sampler(small, self.questions, batch_size, settings.negatives, settings.seed)
         self.loss = LOSSES[model.operator](
             2 * batch_size,
             self.sampler.negatives,
             settings.dim,
             precision.dtype(settings.precision),
         )
-        self.steps = settings.passes(len(triples)) * self.sampler.steps_per_epoch
+        self.steps = self.default_steps()
         self.start()
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def tables(self) -> dict[str, Adagrad]:
+        """What is learned, by name."""
+        return {"entities": self.entities, "relations": self.relations}
+
+    def default_steps(self) -> int:
+        """Return how many steps the settings' epochs take."""
+        return self.settings.passes(len(self.sampler.triples)) * self.sampler.steps_per_epoch
 
     def start(self) -> None:
         """Set all tables to their start values."""
@@ -94,22 +104,29 @@ class Trainer:
         self.entities = Adagrad(torch.from_numpy(entities))
         self.relations = Adagrad(torch.from_numpy(relations))
         self.done = 0
+        self.visits = 0
         self.losses: list[float] = []
         self.loss_sum = 0.0
 
     @property
     def rate(self) -> float:
         """The learning rate of the next step."""
-        return self.settings.learning_rate * (1 - (1 - FINAL_RATE) * self.done / self.steps)
+        left = 1 - (1 - FINAL_RATE) * self.done / self.steps
+        return self.settings.learning_rate * max(left, FINAL_RATE)
 
     def step(self) -> None:
         """Learn from the next batch."""
         with torch.no_grad():
-            self.loss_sum += self._learn(self.sampler.batch(self.done), self.rate)
+            batch = self._batch()
+            self.loss_sum += self._learn(batch, self.rate)
         self.done += 1
-        if self.done % self.sampler.steps_per_epoch == 0:
+        self.visits += len(batch.head)
+        if self.visits % len(self.sampler.triples) == 0:
             self.losses.append(self.loss_sum / (2 * len(self.sampler.triples)))
             self.loss_sum = 0.0
+
+    def _batch(self) -> Batch:
+        return self.sampler.batch(self.done)
 
     def _learn(self, batch: Batch, rate: float) -> float:
         """Move all rows that the batch touches; return the summed loss of its questions."""
@@ -150,6 +167,7 @@ class Trainer:
             relations=self.model.relation_vectors(self.relations.table).numpy().copy(),
             losses=tuple(self.losses),
             steps=self.done,
+            visits=self.visits,
         )
 
 
@@ -162,6 +180,7 @@ def steps_within(trainer: Trainer, seconds: float) -> int:
     """
     if not seconds > 0:
         raise DataError(f"{seconds:.1f} seconds are left to train; allow more, or name epochs")
+    trainer.steps = 1
     trainer.step()  # the first step also prepares torch
     began = time.process_time()
     count = 0

@@ -56,11 +56,17 @@ def run_graph(
 
     Raises
     ------
-    DataError : there is nothing to learn from, or the seconds are too few.
+    DataError : there is nothing to learn from, the seconds are too few, or the model cannot be
+        served from SQL.
     UnknownNameError : no such model.
     BusyError : another process is training.
     """
     chosen = settings or settings_for(model)
+    if score_function(model).projects:
+        raise DataError(
+            f"{model} compares tails in a space of each relation, which SQL cannot rank by; "
+            "publish another model, or train it in Python: kgfeatures.embedding.trainer.fit"
+        )
     params = {"model": model, **asdict(chosen), "seconds": seconds, "known_at": iso(known_at)}
     step = Step(
         name="embed graph",

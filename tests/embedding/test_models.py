@@ -48,12 +48,23 @@ def rotate(h: list[float], r: list[float], t: list[float]) -> float:
     return -math.sqrt(sum(abs(a * b - c) ** 2 for a, b, c in parts))
 
 
+def transr(h: list[float], r: list[float], t: list[float]) -> float:
+    """Lin et al. 2015, eq. 7 and 8: h_r = M_r h, t_r = M_r t, ‖h_r + r − t_r‖, not squared."""
+    n = len(h)
+    matrix = [r[n + row * n : n + (row + 1) * n] for row in range(n)]
+    moved, right = (
+        [sum(m * x for m, x in zip(row, v, strict=True)) for row in matrix] for v in (h, t)
+    )
+    return -math.sqrt(sum((a + b - c) ** 2 for a, b, c in zip(moved, r[:n], right, strict=True)))
+
+
 FORMULAS: dict[str, Callable[[list[float], list[float], list[float]], float]] = {
     "transe": transe,
     "transe_l1": transe_l1,
     "distmult": distmult,
     "complex": complex_,
     "rotate": rotate,
+    "transr": transr,
 }
 
 
@@ -63,20 +74,25 @@ def test_every_model_has_a_formula() -> None:
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_score_is_the_papers_formula(name: str) -> None:
-    head, relation, tail = np.random.default_rng(0).normal(size=(3, 5, 8))
-    scores = score_function(name).score(*map(torch.from_numpy, (head, relation, tail)))
+    model = score_function(name)
+    rng = np.random.default_rng(0)
+    head, tail = rng.normal(size=(2, 5, 8))
+    relation = rng.normal(size=(5, model.relation_width(8)))
+    scores = model.score(*map(torch.from_numpy, (head, relation, tail)))
     expected = [FORMULAS[name](*map(list, rows)) for rows in zip(head, relation, tail, strict=True)]
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_logits_are_the_scores_of_all_candidates(name: str) -> None:
+def test_scores_of_all_candidates_are_those_of_single_triples(name: str) -> None:
     model = score_function(name)
-    head, relation, tails = map(torch.from_numpy, np.random.default_rng(0).normal(size=(3, 4, 8)))
-    logits = model.logits(model.query(head, relation), tails)
+    rng = np.random.default_rng(0)
+    head, tails = map(torch.from_numpy, rng.normal(size=(2, 4, 8)))
+    relation = torch.from_numpy(rng.normal(size=(3, model.relation_width(8))))[[0, 1, 1, 2]]
+    scores = model.scores(head, relation, tails)
     for column, tail in enumerate(tails):
         expected = model.score(head, relation, tail.expand_as(head))
-        np.testing.assert_allclose(logits[:, column], expected, rtol=1e-9)
+        np.testing.assert_allclose(scores[:, column], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -12,7 +12,7 @@ from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import DEFAULT_EPOCHS, TrainingSettings, with_inverses
 from kgfeatures.embedding.evaluation import evaluate, random_baseline, ranks
 from kgfeatures.embedding.losses import LOSSES, Masked
-from kgfeatures.embedding.sampling import Sampler
+from kgfeatures.embedding.sampling import Questions, RelationSampler, Sampler
 from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import DataError
 
@@ -117,7 +117,7 @@ def test_models_of_complex_numbers_refuse_an_odd_width(model: str) -> None:
 
 def test_known_answers_are_never_taken_for_wrong_ones() -> None:
     triples = grid(4).astype(np.int32)
-    batch = Sampler(triples, (16, 2), 30, 10, seed=0).batch(1)
+    batch = Sampler(triples, Questions(triples, 16, 2), 30, 10, seed=0).batch(1)
     both = with_inverses(np.column_stack([batch.head, batch.relation, batch.tail]), 2)
     true = {tuple(triple) for triple in with_inverses(grid(4), 2).tolist()}
     expected = {
@@ -131,15 +131,22 @@ def test_known_answers_are_never_taken_for_wrong_ones() -> None:
     assert sorted(masked) == sorted(expected)
 
 
-def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order() -> None:
-    sampler = Sampler(grid(4).astype(np.int32), (16, 2), 10, 4, seed=0)
-    epochs = [[sampler.batch(step) for step in range(at, at + 3)] for at in (0, 3)]
+@pytest.mark.parametrize("kind", [Sampler, RelationSampler])
+def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order(
+    kind: type[Sampler],
+) -> None:
+    triples = grid(4).astype(np.int32)
+    sampler = kind(triples, Questions(triples, 16, 2), 10, 4, seed=0)
+    n = sampler.steps_per_epoch
+    epochs = [[sampler.batch(step) for step in range(at, at + n)] for at in (0, n)]
     visited = [
         [row for b in epoch for row in zip(b.head, b.relation, b.tail, strict=True)]
         for epoch in epochs
     ]
     assert sorted(visited[0]) == sorted(visited[1]) == sorted(map(tuple, grid(4).tolist()))
     assert visited[0] != visited[1]
+    if kind is RelationSampler:
+        assert all(len(set(b.relation.tolist())) == 1 for epoch in epochs for b in epoch)
 
 
 def test_a_budget_in_seconds_is_kept_and_none_is_refused() -> None:
