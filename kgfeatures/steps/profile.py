@@ -49,7 +49,7 @@ REPEATABLE = (
     "functions/feature_4_product_profile.sql",
 )
 # Computed at once: few enough to stay in memory, enough for a plan to pay off.
-LINES_AT_ONCE = 500_000
+LINES_AT_ONCE = 200_000
 # What grows with every day, in both tables.
 DAYS = ("tenure_days", "days_since_last_order")
 

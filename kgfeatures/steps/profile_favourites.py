@@ -121,16 +121,20 @@ def read_favourites(
         conn,
         "profile.bought",
         cutoffs=catalogue.cutoffs,
+        products=catalogue.products.to_pylist(),
         first_id=customers[0],
         last_id=customers[-1],
     )
     keys = pa.array(customers, pa.string())
-    product = _places(rows.column("product_id"), catalogue.products)
-    known = product >= 0
+    codes: Any = rows.column("codes").combine_chunks()
+    buyers = _places(rows.column("customer_id"), keys)
+    product, first = np.divmod(
+        codes.flatten().to_numpy().astype(np.int64), len(catalogue.cutoffs) + 1
+    )
     found = taste.favourites(
-        _places(rows.column("customer_id"), keys)[known],
-        product[known],
-        rows.column("first").to_numpy().astype(np.int64)[known],
+        np.repeat(buyers, codes.value_lengths().to_numpy()),
+        product,
+        first,
         catalogue.attributes,
         catalogue.share,
         n_customers=len(customers),

@@ -330,14 +330,29 @@ group by product_id, first
 order by product_id, first;
 
 -- name: bought
--- The purchases of a stretch of customers. One row per line.
--- Params: cutoffs timestamptz[], first_id, last_id text.
+-- What a stretch of customers bought, of the products given. One row per customer; code = the
+-- product's place in the list (from 0) x (number of cut-offs + 1) + the cut-offs that had passed.
+-- Few long rows: reading a row costs more than a hundred numbers in it.
+-- Params: cutoffs timestamptz[], products text[], first_id, last_id text.
+with product as (
+    select
+        listed.product_id,
+        ((listed.place - 1) * (cardinality(%(cutoffs)s::timestamptz[]) + 1))::int as code
+    from unnest(%(products)s::text[]) with ordinality as listed (product_id, place)
+)
+
 select
-    customer_id,
-    product_id,
-    width_bucket(occurred_at, %(cutoffs)s::timestamptz[]) as first
+    interaction.customer_id,
+    array_agg(
+        product.code + width_bucket(interaction.occurred_at, %(cutoffs)s::timestamptz[])
+    ) as codes
 from raw.interaction
-where event = 'purchase' and customer_id between %(first_id)s and %(last_id)s;
+inner join product on interaction.product_id = product.product_id
+where
+    interaction.event = 'purchase'
+    and interaction.customer_id between %(first_id)s and %(last_id)s
+group by interaction.customer_id
+order by interaction.customer_id;
 
 -- name: favourites
 -- What feature.customer_profile says of favourites. One row per customer and cut-off.
