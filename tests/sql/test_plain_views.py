@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from kgfeatures.db.backup import client_arguments, client_program
 from kgfeatures.graph import store, vectors
 
 AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -98,3 +101,21 @@ def test_the_reader_may_read_them(db, reader):
     with db.transaction() as conn:
         publish(conn, 1)
     assert len(reader.execute("select * from plain.feature_product_drawn_vector").fetchall()) == 5
+
+
+def test_psql_shows_them_as_numbers(db, db_dsn):
+    with db.transaction() as conn:
+        matrix = publish(conn, 1)
+    place, env = client_arguments(make_conninfo(db_dsn, user="kgf_reader"))
+    question = "select drawn_vector[1], drawn_vector_dim from plain.feature_product_drawn_vector"
+    command = [client_program("psql"), place, "--no-psqlrc", "--csv", "--tuples-only"]
+    done = subprocess.run(
+        [*command, f"--command={question} order by product_id"],
+        env=env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    rows = [line.split(",") for line in done.stdout.split()]
+    assert [row[1] for row in rows] == ["3"] * 5
+    assert np.allclose([float(row[0]) for row in rows], matrix[:, 0])
