@@ -278,6 +278,8 @@ comment on function kg.paths(text, text, int, timestamptz) is
 create or replace function kg.refresh_degree() returns bigint
 language sql volatile
 set search_path = pg_catalog
+-- Millions of pairs are told apart below: in memory, not in files.
+set work_mem = '256MB'
 as $$
     delete from kg.degree;
 
@@ -307,14 +309,6 @@ as $$
         from (select distinct interaction.event from raw.interaction) as name
     ),
 
-    done as (
-        select distinct
-            interaction.customer_id,
-            interaction.event,
-            interaction.product_id
-        from raw.interaction
-    ),
-
     reached as (
         select distinct
             outreach.customer_id,
@@ -335,7 +329,7 @@ as $$
             customer.entity_id as head_id,
             event.relation_id,
             product.entity_id as tail_id
-        from done
+        from raw.interaction as done
         inner join event on done.event = event.event
         inner join customer on done.customer_id = customer.customer_id
         inner join product on done.product_id = product.product_id
