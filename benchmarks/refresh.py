@@ -5,7 +5,7 @@ late, 0.1 % that will be corrected and 0.1 % that will be deleted. Day 2 is the 
 Then day 2 again from day 1, killed in five steps and resumed. Everything is compared with a
 database built from nothing by content hashes. The last line is one JSON object.
 
-    python benchmarks/refresh.py [DIR]          # Parquet files; the shipped shop when left out
+    python benchmarks/refresh.py [DIR] [--skip graph]     # Parquet files; the shipped shop if none
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,37 +65,53 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="for the databases")  # noqa: S108
+    parser.add_argument("--skip", action="append", default=[], help="a stage to leave out")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run:
-        print(json.dumps(costs_of_refresh(given.folder)))
+        print(json.dumps(costs_of_refresh(given.folder, given.skip)))
         return
+    bench = Bench(given.kills, np.random.default_rng(given.seed), given.skip)
     with tempfile.TemporaryDirectory(dir=given.work, prefix="kgfeatures-day2-") as place:
         # The user that runs PostgreSQL for root has to enter it.
         Path(place).chmod(0o755)
-        result = measured(given.folder, Path(place), given.kills, np.random.default_rng(given.seed))
+        result = measured(given.folder, Path(place), bench)
     print(json.dumps(result))
 
 
-def measured(folder: Path, place: Path, kills: int, rng: np.random.Generator) -> dict[str, Any]:
+@dataclass
+class Bench:
+    """How to go about it: how many kills, where chance comes from, the stages left out."""
+
+    kills: int
+    rng: np.random.Generator
+    skip: list[str]
+
+    @property
+    def skipped(self) -> list[str]:
+        """The arguments that leave these stages out."""
+        return [part for stage in self.skip for part in ("--skip", stage)]
+
+
+def measured(folder: Path, place: Path, bench: Bench) -> dict[str, Any]:
     """Return the costs of both days and the tables that differ from a rebuild."""
     shop, grown, clean = place / "shop", place / "grown", place / "clean"
-    changes = day_one(folder, shop, rng)
+    changes = day_one(folder, shop, bench.rng)
     print(f"day 1 differs from day 2 by {changes}", flush=True)
-    first = refreshed(grown, shop)
+    first = refreshed(grown, shop, bench)
     launcher.stop(grown)
     subprocess.run(["cp", "-a", str(grown), str(place / "day1")], check=True)  # noqa: S607
     day_two(folder, shop)
-    second = refreshed(grown, shop)
+    second = refreshed(grown, shop, bench)
     report(first, second)
     after = contents_of(grown)
-    rebuilt = refreshed(clean, shop)
+    rebuilt = refreshed(clean, shop, bench)
     expected = contents_of(clean)
     different = differences(after, expected)
     print(f"compared {len(expected)} tables with a rebuild; different: {different or 'none'}")
     shutil.rmtree(grown)
     (place / "day1").rename(grown)
-    killed = kill_and_resume(grown, shop, second, kills, rng)
+    killed = kill_and_resume(grown, shop, second, bench)
     after_kills = differences(contents_of(grown), expected)
     print(
         f"compared {len(expected)} tables; different: {different or 'none'}; killed in {killed}, "
@@ -184,9 +201,9 @@ def day_two(folder: Path, shop: Path) -> None:
     shutil.copytree(folder, shop, dirs_exist_ok=True)
 
 
-def refreshed(home: Path, shop: Path) -> Costs:
+def refreshed(home: Path, shop: Path, bench: Bench) -> Costs:
     """Return what each step of a refresh cost, in a process of its own as from cron."""
-    command = [sys.executable, __file__, "--run", str(shop)]
+    command = [sys.executable, __file__, "--run", str(shop), *bench.skipped]
     done = subprocess.run(command, env=environment(home), check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
@@ -198,7 +215,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "KGFEATURES_HOME": str(home), "KGFEATURES_DSN": "", "PYTHONPATH": place}
 
 
-def costs_of_refresh(shop: Path) -> Costs:
+def costs_of_refresh(shop: Path, skip: list[str]) -> Costs:
     """Refresh and return seconds, CPU seconds of Python and of the server, of each step."""
     from kgfeatures.steps import stages
     from kgfeatures.steps.refresh import Wish, refresh
@@ -211,7 +228,10 @@ def costs_of_refresh(shop: Path) -> Costs:
     with connect() as database:
         server = launcher.status(Path(os.environ["KGFEATURES_HOME"])).pid or 0
         before = now = looked(server)
-        for done in refresh(database, Wish(shop), NoProgress()):
+        kept = [name for name in stages.STAGES if name not in skip]
+        for done in refresh(database, Wish(shop, stages=kept), NoProgress()):
+            if done.idle:
+                continue
             now = looked(server)
             spent = [round(b - a, 2) for a, b in zip(before, now, strict=True)]
             costs[done.result.step] = dict(
@@ -281,25 +301,24 @@ def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
     return [name for name in names if found.get(name) != expected.get(name)]
 
 
-def kill_and_resume(
-    home: Path, shop: Path, usual: Costs, kills: int, rng: np.random.Generator
-) -> list[str]:
+def kill_and_resume(home: Path, shop: Path, usual: Costs, bench: Bench) -> list[str]:
     """Kill refreshes somewhere in different steps, one after the other, then let one end."""
     busy = [name for name, cost in usual.items() if not cost["skipped"]]
-    victims = sorted(rng.choice(len(busy), min(kills, len(busy)), replace=False))
+    kills = min(bench.kills, len(busy))
+    victims = sorted(bench.rng.choice(len(busy), kills, replace=False))
     killed: list[str] = []
     for victim in victims:
         step = busy[victim]
-        wait = float(rng.uniform(0, 0.9)) * usual[step]["seconds"]
-        if killed_in(home, shop, step, wait):
+        wait = float(bench.rng.uniform(0, 0.9)) * usual[step]["seconds"]
+        if killed_in(home, [str(shop), *bench.skipped], step, wait):
             killed.append(f"{step} after {wait:.1f} s")
-    refreshed(home, shop)
+    refreshed(home, shop, bench)
     return killed
 
 
-def killed_in(home: Path, shop: Path, step: str, wait: float) -> bool:
+def killed_in(home: Path, arguments: list[str], step: str, wait: float) -> bool:
     """Start a refresh and kill it some seconds after a step began; whether it was still running."""
-    command = [sys.executable, "-m", "kgfeatures", "refresh", str(shop)]
+    command = [sys.executable, "-m", "kgfeatures", "refresh", *arguments]
     booked = ("features apply", "features materialize") if step == "publish" else (step,)
     with opened(home) as database, (home.parent / "killed.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
