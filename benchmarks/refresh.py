@@ -21,10 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,9 +33,6 @@ from pyarrow import parquet
 from kgfeatures.datasets import online_retail
 from kgfeatures.db import Database, connect, launcher
 from kgfeatures.graph.manifest import read_manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NEW, LATE, CORRECTED, DELETED = 0.01, 0.001, 0.001, 0.001
 WEEK, HOUR = np.timedelta64(7, "D"), np.timedelta64(1, "h")
@@ -282,17 +278,10 @@ def contents(database: Database) -> dict[str, str]:
 
 def contents_of(home: Path) -> dict[str, str]:
     """Return the contents of the database of a home, and stop its server."""
-    with opened(home) as database:
+    with Database(lambda: launcher.ensure_running(home)) as database:
         found = contents(database)
     launcher.stop(home)
     return found
-
-
-@contextmanager
-def opened(home: Path) -> Iterator[Database]:
-    """Give the database of a home, its server running."""
-    with Database(lambda: launcher.ensure_running(home)) as database:
-        yield database
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
@@ -320,7 +309,10 @@ def killed_in(home: Path, arguments: list[str], step: str, wait: float) -> bool:
     """Start a refresh and kill it some seconds after a step began; whether it was still running."""
     command = [sys.executable, "-m", "kgfeatures", "refresh", *arguments]
     booked = ("features apply", "features materialize") if step == "publish" else (step,)
-    with opened(home) as database, (home.parent / "killed.log").open("ab") as log:
+    with (
+        Database(lambda: launcher.ensure_running(home)) as database,
+        (home.parent / "killed.log").open("ab") as log,
+    ):
         process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
         while process.poll() is None:
             if set(booked) & set(database.sql(RUNNING).step):
