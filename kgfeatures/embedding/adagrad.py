@@ -19,15 +19,24 @@ EPSILON = 1e-10
 
 
 class Adagrad:
-    """A table (n, dim) and the sums of its squared gradients; moves only the rows it is given."""
+    """A table (n, dim) and the sums of its squared gradients; moves only the rows it is given.
 
-    def __init__(self, table: Tensor) -> None:
+    Parameters
+    ----------
+    frozen : so many rows at the top never move.
+    """
+
+    def __init__(self, table: Tensor, frozen: int = 0) -> None:
         self.table = table
+        self.frozen = frozen
         self.squares = torch.zeros_like(table)
         self._place_of_row = np.empty(len(table), dtype=np.int32)
 
     def step(self, rows: IntArray, gradient: Tensor, rate: float) -> None:
         """Move `rows` (n,), repeats allowed, against `gradient` (n, dim)."""
+        if self.frozen:
+            free = np.flatnonzero(rows >= self.frozen)
+            rows, gradient = rows[free], gradient[torch.from_numpy(free)]
         distinct, place = self._distinct(rows)
         touched = torch.from_numpy(distinct)
         total = torch.zeros(len(distinct), self.table.shape[1])

@@ -27,6 +27,14 @@ def complex_product(left: Tensor, right: Tensor) -> Tensor:
     )
 
 
+def conjugate(vectors: Tensor) -> Tensor:
+    """Return [real; −imaginary] of complex vectors, (n, dim)."""
+    import torch
+
+    real, imaginary = vectors.chunk(2, dim=-1)
+    return torch.cat([real, -imaginary], dim=-1)
+
+
 class ComplEx(ScoreFunction):
     """Scores a triple by the complex inner product of h r and t."""
 
@@ -39,3 +47,12 @@ class ComplEx(ScoreFunction):
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h r, (n, dim)."""
         return complex_product(anchor, relation)
+
+    def query_gradient(
+        self, anchor: Tensor, learned: Tensor, to_query: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of a complex product: that of the other factor's conjugate."""
+        return (
+            complex_product(to_query, conjugate(learned)),
+            complex_product(to_query, conjugate(anchor)),
+        )

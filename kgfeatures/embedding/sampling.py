@@ -153,11 +153,15 @@ class Sampler:
         triples = self.triples[self._chosen(place)]
         head, relation, tail = np.ascontiguousarray(triples.T)
         rng = np.random.default_rng((self.seed, NEGATIVES, step))
-        drawn = rng.choice(self.n_entities, self.negatives, replace=False, shuffle=False)
+        drawn = self._draw(rng)
         masked = self.questions.masked(head, relation, tail, drawn)
         return Batch(
             head.astype(np.int64), relation.astype(np.int64), tail.astype(np.int64), drawn, masked
         )
+
+    def _draw(self, rng: np.random.Generator) -> IntArray:
+        """Return distinct wrong answers, uniform over all entities."""
+        return rng.choice(self.n_entities, self.negatives, replace=False, shuffle=False)
 
     def _shuffle(self, rng: np.random.Generator) -> None:
         """Put the triples into the order of another epoch."""

@@ -1,0 +1,164 @@
+"""partial_fit: vectors for entities that came later, without training all of them again.
+
+A new entity starts at the mean of the queries that it answers (for TransE: of h + r). Left there,
+new entities stand in the middle of the space and become hubs that crowd out right answers of old
+questions. So a few passes follow that move the new rows alone, in which old triples are learned
+again and half of the wrong answers are new entities: this pushes the new ones out of the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from kgfeatures.embedding import score_function
+from kgfeatures.embedding.adagrad import Adagrad
+from kgfeatures.embedding.base import GraphVectors, TrainingSettings, check_triples, with_inverses
+from kgfeatures.embedding.sampling import Questions, Sampler
+from kgfeatures.embedding.training import Trainer, threads
+from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kgfeatures.embedding.base import ScoreFunction
+    from kgfeatures.types import FloatArray, IntArray
+
+EPOCHS = 5
+REPLAYED = 3
+SWEEPS = 3
+
+
+class IncrementalSampler(Sampler):
+    """Batches in which about half of the wrong answers are new entities."""
+
+    def __init__(
+        self,
+        triples: NDArray[np.int32],
+        questions: Questions,
+        settings: TrainingSettings,
+        n_old: int,
+    ) -> None:
+        batch_size = min(settings.batch_size, len(triples))
+        super().__init__(triples, questions, batch_size, settings.negatives, settings.seed)
+        self.n_old = n_old
+        self.new = min(self.negatives // 2, self.n_entities - n_old)
+        self.negatives = self.new + min(self.negatives - self.new, n_old)
+
+    def _draw(self, rng: np.random.Generator) -> IntArray:
+        new = rng.choice(self.n_entities - self.n_old, self.new, replace=False, shuffle=False)
+        old = rng.choice(self.n_old, self.negatives - self.new, replace=False, shuffle=False)
+        return np.concatenate([new + self.n_old, old])
+
+
+class IncrementalTrainer(Trainer):
+    """Moves the entities after the first `n_old` only."""
+
+    def __init__(
+        self,
+        model: ScoreFunction,
+        triples: IntArray,
+        sampler: IncrementalSampler,
+        tables: tuple[FloatArray, FloatArray],
+        settings: TrainingSettings,
+    ) -> None:
+        entities, relations = tables
+        super().__init__(model, triples, (len(entities), len(relations) // 2), settings)
+        self.sampler = sampler
+        self.steps = self.default_steps()
+        self.entities = Adagrad(torch.from_numpy(entities), frozen=sampler.n_old)
+        self.relations = Adagrad(torch.from_numpy(relations), frozen=len(relations))
+
+
+def partial_fit(
+    vectors: GraphVectors,
+    old_triples: IntArray,
+    new_triples: IntArray,
+    n_entities: int,
+    settings: TrainingSettings | None = None,
+) -> GraphVectors:
+    """Return vectors with rows for new entities; the old rows and relations keep their bits.
+
+    Parameters
+    ----------
+    vectors : of the old entities, those with the first row numbers.
+    old_triples : (n, 3) what `vectors` were trained on; a sample of it is learned again.
+    new_triples : (m, 3) what is new, among new and old entities; relations are old ones.
+    n_entities : old and new together.
+    settings : of the passes, `EPOCHS` unless they say; `dim` is that of the vectors.
+
+    Raises
+    ------
+    DataError : no new entity, a row number out of range, a relation without a vector, or a model
+        whose tails are compared in a space of the relation.
+    """
+    function = score_function(vectors.model)
+    n_old, dim = vectors.entities.shape
+    if function.projects or vectors.model == "rotate":
+        raise DataError(f"{vectors.model} cannot take new entities; train it again with fit")
+    if n_entities <= n_old:
+        raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
+    check_triples(new_triples, n_entities, vectors.n_relations)
+    check_triples(old_triples, n_old, vectors.n_relations)
+    base = settings or TrainingSettings(**{**function.defaults, "epochs": EPOCHS})
+    chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
+    rng = np.random.default_rng(chosen.seed)
+    with threads(chosen.threads):
+        entities = placed(function, vectors, new_triples, n_entities, rng)
+        size = min(len(old_triples), REPLAYED * len(new_triples))
+        replayed = old_triples[rng.choice(len(old_triples), size, replace=False)]
+        known = np.concatenate([old_triples, new_triples]).astype(np.int32)
+        learned = np.concatenate([replayed, new_triples]).astype(np.int32)
+        questions = Questions(known, n_entities, vectors.n_relations)
+        sampler = IncrementalSampler(learned, questions, chosen, n_old)
+        trainer = IncrementalTrainer(
+            function,
+            learned.astype(np.int64),
+            sampler,
+            (entities, vectors.relations.copy()),
+            chosen,
+        )
+        while trainer.done < trainer.steps:
+            trainer.step()
+    return trainer.vectors()
+
+
+def placed(
+    model: ScoreFunction,
+    vectors: GraphVectors,
+    new_triples: IntArray,
+    n_entities: int,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Return all entities, new ones at the mean of the queries that they answer.
+
+    Who has new neighbours only is placed after these; who has none starts at random. For inner
+    products the mean is given the mean length of the old vectors, because its own says nothing.
+    """
+    n_old, dim = vectors.entities.shape
+    start = model.start(rng, n_entities - n_old, dim)
+    entities = np.concatenate([vectors.entities, start])
+    is_placed = np.arange(n_entities) < n_old
+    questions = with_inverses(new_triples, vectors.n_relations)
+    questions = questions[questions[:, 2] >= n_old]
+    length = float(np.linalg.norm(vectors.entities, axis=1).mean())
+    for _ in range(SWEEPS):
+        asked = questions[is_placed[questions[:, 0]] & ~is_placed[questions[:, 2]]]
+        if not len(asked):
+            break
+        anchor = torch.from_numpy(entities[asked[:, 0]])
+        relation = torch.from_numpy(vectors.relations[asked[:, 1]])
+        query = model.query(anchor, relation).numpy()
+        rows, place = np.unique(asked[:, 2], return_inverse=True)
+        total = np.zeros((len(rows), dim), dtype=np.float64)
+        np.add.at(total, place, query)
+        means = total / np.bincount(place)[:, None]
+        if model.operator == "<#>":
+            norms = np.linalg.norm(means, axis=1, keepdims=True)
+            means *= length / np.maximum(norms, np.finfo(np.float32).tiny)
+        entities[rows] = means
+        is_placed[rows] = True
+    return entities
