@@ -227,6 +227,7 @@ def run_step(
                 if standing is not None:
                     return StepResult(step.name, standing, attempt.seconds, skipped=True)
                 attempt.begin(inputs)
+                queries.execute(conn, "runs.name", run_id=attempt.run_id)
                 booked = BookedProgress(attempt.report, progress or NoProgress())
                 done = work(conn, booked)
                 rows = {table: int(count) for table, count in done.items()}

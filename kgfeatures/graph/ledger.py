@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kgfeatures.graph.sources import Source
     from kgfeatures.types import IntArray
 
+ROWS_AT_ONCE = 200_000
 CHANGES_KEPT = 60
 """Change sets per table: somebody who looks once in two months computes anew."""
 KINDS = ("customer", "product")
@@ -87,6 +88,10 @@ class Ledger:
         self.events: set[str] = set()
         self.touched: dict[str, dict[tuple[str, str], dt.datetime | None]] = {}
         self.written: dict[int, dict[str, Any]] = {}
+        self.rejected: dict[int, list[Problem]] = {}
+        self.known: dict[int, Fates] = {}
+        self.remembered: dict[int, Fates] = {}
+        self.waiting: dict[str, list[pa.Table]] = {}
         self.changed_rows = 0
 
     @property
@@ -96,21 +101,11 @@ class Ledger:
 
     def fates(self, source_id: int) -> Fates:
         """Return what became of a source's rows when it was read last."""
-        if source_id not in self.before:
-            return Fates()
-        rows = queries.fetch(self.conn, "differences.fates", source_id=source_id)
-        return Fates({row["fate"]: np.frombuffer(row["row_ids"], "<i8") for row in rows})
+        return self.known.get(source_id, Fates())
 
     def remember(self, source_id: int, fates: Fates) -> None:
         """Keep what became of a source's rows."""
-        queries.execute(self.conn, "differences.forget", source_ids=[source_id])
-        kept = {LOADED: fates.of(LOADED), **fates.ids}
-        columns: dict[str, Any] = {
-            "source_id": pa.array([source_id] * len(kept), pa.int32()),
-            "fate": pa.array(list(kept), pa.string()),
-            "row_ids": pa.array([ids.astype("<i8").tobytes() for ids in kept.values()]),
-        }
-        transport.copy_in(self.conn, "ops.source_row", pa.table(columns))
+        self.remembered[source_id] = Fates({LOADED: fates.of(LOADED), **fates.ids})
 
     def write(
         self, name: str, source_id: int, rows: pa.Table, ids: IntArray, gone: IntArray
@@ -137,10 +132,20 @@ class Ledger:
                 kept.id_column: pa.array(ids),
             }
             columns |= {column: rows.column(column) for column in rows.column_names}
-            transport.copy_in(self.conn, kept.table, pa.table(columns))
-            self._note(kept, self._keys_of(kept, rows), self.named)
+            waiting = self.waiting.setdefault(name, [])
+            waiting.append(pa.table(columns))
             self.changed_rows += rows.num_rows
+            if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
+                self.flush(name)
         return removed
+
+    def flush(self, name: str) -> None:
+        """Write the new rows of a table that are waiting: those of many small files at once."""
+        waiting = self.waiting.pop(name, [])
+        if waiting:
+            kept, rows = TABLES[name], pa.concat_tables(waiting)
+            transport.copy_in(self.conn, kept.table, rows)
+            self._note(kept, self._keys_of(kept, rows), self.named)
 
     def touch(self, table: str, kind: str, keys: Iterable[str]) -> None:
         """Note that rows of a table that belong to no single source changed."""
@@ -148,6 +153,14 @@ class Ledger:
         for key in keys:
             noted.setdefault((kind, key), None)
             self.changed_rows += 1
+
+    def recall(self, source_ids: Iterable[int]) -> None:
+        """Ask at once what became of the rows of many sources when they were read last."""
+        wanted = [each for each in source_ids if each in self.before]
+        if wanted:
+            for row in queries.fetch(self.conn, "differences.fates", source_ids=wanted):
+                fates = self.known.setdefault(row["source_id"], Fates())
+                fates.ids[row["fate"]] = np.frombuffer(row["row_ids"], "<i8")
 
     def open(self, sources: Sequence[Source]) -> None:
         """Make new sources known, so that rows can refer to them."""
@@ -200,7 +213,14 @@ class Ledger:
             "events": sorted(events),
             "watermark": watermark,
         }
-        self._write_rejected(source.source_id, loaded.rejected)
+        self.rejected[source.source_id] = loaded.rejected
+
+    def settle(self) -> None:
+        """Write the rows that are waiting and what became of all rows that were read."""
+        for name in list(self.waiting):
+            self.flush(name)
+        self._write_fates()
+        self._write_rejected()
 
     def close(self, sources: Iterable[Source]) -> None:
         """Write what became of all sources, and forget those that are no more."""
@@ -306,21 +326,51 @@ class Ledger:
         transport.copy_in(self.conn, "pg_temp.staged_source", columns)
         queries.execute(self.conn, "differences.write_sources")
 
-    def _write_rejected(self, source_id: int, rejected: list[Problem]) -> None:
-        known = self.before.get(source_id)
-        here = {(each.row, each.column, each.value, each.reason) for each in rejected}
-        if known is not None and known["rows_rejected"]:
-            rows = queries.fetch(self.conn, "differences.rejected", source_id=source_id)
-            if {tuple(row.values()) for row in rows} == here:
-                return
-            queries.execute(self.conn, "differences.remove_rejected", source_ids=[source_id])
-        if rejected:
+    def _write_fates(self) -> None:
+        """Write the ids of all rows that were read."""
+        listed = [
+            (source_id, fate, ids)
+            for source_id, fates in self.remembered.items()
+            for fate, ids in fates.ids.items()
+        ]
+        if not listed:
+            return
+        queries.execute(self.conn, "differences.forget", source_ids=list(self.remembered))
+        columns: dict[str, Any] = {
+            "source_id": pa.array([source_id for source_id, _, _ in listed], pa.int32()),
+            "fate": pa.array([fate for _, fate, _ in listed], pa.string()),
+            "row_ids": pa.array([ids.astype("<i8").tobytes() for _, _, ids in listed]),
+        }
+        transport.copy_in(self.conn, "ops.source_row", pa.table(columns))
+
+    def _write_rejected(self) -> None:
+        """Write the rejected values of the sources of which others were rejected before."""
+        asked = [each for each in self.rejected if self.before.get(each, {}).get("rows_rejected")]
+        known: dict[int, set[tuple[Any, ...]]] = {}
+        if asked:
+            for row in queries.fetch(self.conn, "differences.rejected", source_ids=asked):
+                source_id, *place = row.values()
+                known.setdefault(source_id, set()).add(tuple(place))
+        changed = {
+            source_id: problems
+            for source_id, problems in self.rejected.items()
+            if known.get(source_id, set())
+            != {(each.row, each.column, each.value, each.reason) for each in problems}
+        }
+        if known.keys() & changed.keys():
+            queries.execute(
+                self.conn,
+                "differences.remove_rejected",
+                source_ids=[*known.keys() & changed.keys()],
+            )
+        rows = [(number, each) for number, problems in changed.items() for each in problems]
+        if rows:
             columns: dict[str, Any] = {
-                "source_id": [source_id] * len(rejected),
-                "source_row": [each.row for each in rejected],
-                "column_name": [each.column for each in rejected],
-                "value": [each.value for each in rejected],
-                "reason": [each.reason for each in rejected],
+                "source_id": [source_id for source_id, _ in rows],
+                "source_row": [each.row for _, each in rows],
+                "column_name": [each.column for _, each in rows],
+                "value": [each.value for _, each in rows],
+                "reason": [each.reason for _, each in rows],
             }
             transport.copy_in(self.conn, "raw.rejected", columns)
 

@@ -93,15 +93,17 @@ class Reader:
             nothing = delta.rows.slice(0, 0)
             self.ledger.write("attribute", source.source_id, nothing, delta.ids[:0], delta.gone)
         for source, delta in self.attributes:
-            try:
-                self._write("attribute", source, replace(delta, gone=delta.gone[:0]), delta.rows)
-            except DatabaseError as exc:
-                if exc.sqlstate != UNIQUE_VIOLATION:
-                    raise
-                raise DataError(
-                    f"{source.section.name} says what another source of attributes says too: "
-                    f"{exc}; leave it out of one of them"
-                ) from exc
+            self._write("attribute", source, replace(delta, gone=delta.gone[:0]), delta.rows)
+        try:
+            self.ledger.flush("attribute")
+        except DatabaseError as exc:
+            if exc.sqlstate != UNIQUE_VIOLATION:
+                raise
+            names = ", ".join(dict.fromkeys(each.section.name for each, _ in self.attributes))
+            raise DataError(
+                f"{names}: an attribute is said twice of the same thing and time, perhaps by "
+                f"another source ({exc}); leave it out of one of them"
+            ) from exc
 
     def load(self, source: Source) -> Loaded:
         """Return all rows of a source, cleaned.

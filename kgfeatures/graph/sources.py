@@ -189,12 +189,11 @@ def require_present(sources: Iterable[Source], before: Iterable[Mapping[str, Any
         )
     ]
     if gone:
-        first = min(gone, key=lambda row: str(row["name"]))
-        more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+        names = sorted({str(row["name"]) for row in gone})
+        more = f" (and {len(names) - 1:,} more)" if names[1:] else ""
         raise DataError(
-            f"{first['name']}{more} was loaded before ({first['rows_loaded']:,} rows) and is not "
-            "there now; nothing was loaded. Put it back, or load everything anew without it: "
-            "kgfeatures ingest DIR --force"
+            f"{names[0]}{more} was loaded before and is not there now; nothing was loaded. Put it "
+            "back, or load everything anew without it: kgfeatures ingest DIR --force"
         )
 
 

@@ -102,6 +102,9 @@ class _Load:
             max_rejected=self.max_rejected,
             now=self.now,
         )
+        gone = ledger.before.keys() - {source.source_id for source in sources}
+        read = (*stale.sources, *stale.triples, *stale.outreach)
+        ledger.recall([*gone, *(source.source_id for source in read)])
         ledger.open(sources)
         for source in sources:
             if source.source_id in ledger.before:
@@ -116,6 +119,7 @@ class _Load:
         if stale.outreach_changed:
             progress.note("reading campaigns, contacts and coupons")
             triples = [*triples, *write_outreach(reader, stale.outreach).triples()]
+        ledger.settle()
         progress.advance()
         return triples
 

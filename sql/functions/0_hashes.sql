@@ -3,8 +3,8 @@
 -- A hash is the count and the sum of row hashes, so it can be kept up to date: triggers add what
 -- comes and subtract what goes (ops.table_state). A state counts only while its signature fits: the
 -- table's file (new after TRUNCATE and whatever rewrites a table), its columns, and the triggers
--- with the transactions that made them, which disabling one changes for good. Otherwise the hash is
--- computed from all rows, as it is for tables without triggers.
+-- with the transactions that wrote them and their place, which disabling one changes for good.
+-- Otherwise the hash is computed from all rows, as it is for tables without triggers.
 
 create or replace function ops.hashed_columns(target regclass) returns text
 language sql stable strict
@@ -51,7 +51,7 @@ as $$
     with triggers as (
         select
             count(*) filter (where tgenabled = 'A') as n,
-            string_agg(format('%s:%s:%s', oid, xmin, tgenabled), ',' order by oid) as marks
+            string_agg(format('%s:%s:%s:%s', oid, xmin, ctid, tgenabled), ',' order by oid) as marks
         from pg_trigger
         where tgrelid = target and tgfoid = to_regproc('ops.keep_hash')
     ),

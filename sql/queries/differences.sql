@@ -20,13 +20,14 @@ from raw.source
 order by source_id;
 
 -- name: fates
--- The ids of a source's rows. One row per fate.
--- Params: source_id int.
+-- The ids of the rows of some sources. One row per source and fate.
+-- Params: source_ids int[].
 select
+    source_id,
     fate,
     row_ids
 from ops.source_row
-where source_id = %(source_id)s;
+where source_id = any(%(source_ids)s::int[]);
 
 -- name: remembered
 -- Sources whose rows' ids are known. One row per source.
@@ -100,14 +101,15 @@ where row(
 delete from pg_temp.staged_source;
 
 -- name: rejected
--- Params: source_id int. One row per value.
+-- Params: source_ids int[]. One row per value.
 select
+    source_id,
     source_row,
     column_name,
     value,
     reason
 from raw.rejected
-where source_id = %(source_id)s;
+where source_id = any(%(source_ids)s::int[]);
 
 -- name: remove_rejected
 -- Params: source_ids int[].

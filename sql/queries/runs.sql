@@ -38,6 +38,10 @@ values (
 )
 returning run_id;
 
+-- name: name
+-- Tell the run's number to what is written in this transaction. Params: run_id bigint.
+select set_config('kgfeatures.run_id', %(run_id)s::bigint::text, true) as run_id;
+
 -- name: progress
 -- Params: run_id bigint, progress jsonb.
 update ops.run set progress = %(progress)s
