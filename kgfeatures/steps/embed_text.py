@@ -112,13 +112,13 @@ class _TextWork:
         found = _Texts(*_columns(conn, "embed.product_texts"))
         if not found.texts:
             raise DataError("no product has a text; name its text columns in dataset.yaml")
-        encoded, reused = self._vectors(conn, progress, found)
+        encoded = self._vectors(conn, progress, found)
         kept = np.flatnonzero(encoded.any(axis=1))
         keys = [found.products[at] for at in kept]
         progress.start("mean of what each customer bought")
         customers, bought = read_baskets(conn, keys, known_at)
         means = mean_of_bought(encoded[kept], bought)
-        card = self._card(found, bought, customers, known_at, reused)
+        card = self._card(found, bought, customers, known_at)
         progress.start("publish text vectors")
         ids = np.concatenate([entity_ids("product", keys), entity_ids("customer", customers)])
         rows = vectors.publish(conn, card, ids, np.concatenate([encoded[kept], means]))
@@ -130,10 +130,8 @@ class _TextWork:
         """What the vector of a text depends on beside the text and our code."""
         return {"encoder": self.encoder, "encoder_version": self.encoder_version}
 
-    def _vectors(
-        self, conn: Connection[TupleRow], progress: Progress, found: _Texts
-    ) -> tuple[FloatArray, int]:
-        """Return one vector per text, (n, dim), and how many of them stood there already."""
+    def _vectors(self, conn: Connection[TupleRow], progress: Progress, found: _Texts) -> FloatArray:
+        """Return one vector per text, (n, dim): those that stand there already, or new ones."""
         known, matrix = ([], None) if self.force else self._standing(conn)
         row_of = {text_hash: row for row, text_hash in enumerate(known)}
         old = [at for at, text_hash in enumerate(found.hashes) if text_hash in row_of]
@@ -145,7 +143,8 @@ class _TextWork:
             encoded[new] = fresh
         if matrix is not None:
             encoded[old] = matrix[[row_of[found.hashes[at]] for at in old]]
-        return encoded, len(old)
+        progress.note(f"{len(old):,} texts have their vectors already, {len(new):,} were encoded")
+        return encoded
 
     def _standing(self, conn: Connection[TupleRow]) -> tuple[list[str], FloatArray | None]:
         """Return the hashes and vectors of the texts that the version in use holds."""
@@ -176,7 +175,6 @@ class _TextWork:
         bought: csr_array,
         customers: list[str],
         known_at: dt.datetime,
-        reused: int,
     ) -> vectors.ModelCard:
         places = (bought.indptr.astype(np.int64), bought.indices.astype(np.int64))
         return vectors.ModelCard(
@@ -192,7 +190,6 @@ class _TextWork:
             metrics={
                 "texts": len(found.texts),
                 "distinct_texts": len(set(found.hashes)),
-                "texts_not_encoded_again": reused,
             },
         )
 

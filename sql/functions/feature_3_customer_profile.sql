@@ -12,6 +12,8 @@ set search_path = pg_catalog
 set timezone = 'UTC'
 set work_mem = '64MB'
 set jit = off
+-- A plan for any number of keys expects ten and joins thousands by nested loops.
+set plan_cache_mode = force_custom_plan
 as $$
     with moment as (
         select distinct unnest(cutoffs) as cutoff
