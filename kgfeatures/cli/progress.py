@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import typer
@@ -80,9 +81,15 @@ class TerminalProgress:
 
 
 class LineProgress:
-    """Writes progress as plain lines, for logs and pipes: at each start, then every few seconds."""
+    """Writes progress as plain lines, for logs and pipes: at each start, then every few seconds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stamped : begin each line with the time, UTC, as a log wants it.
+    """
+
+    def __init__(self, *, stamped: bool = False) -> None:
+        self._stamped = stamped
         self._label = ""
         self._total: int | None = None
         self._done = 0
@@ -118,9 +125,10 @@ class LineProgress:
 
     def _print(self, line: str) -> None:
         self._printed_at = time.monotonic()
-        typer.echo(line, err=True)
+        stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} " if self._stamped else ""
+        typer.echo(stamp + line.replace("\n", f"\n{stamp}"), err=True)
 
 
-def terminal_progress() -> TerminalProgress | LineProgress:
-    """Return the progress that fits where stderr goes."""
-    return TerminalProgress() if sys.stderr.isatty() else LineProgress()
+def terminal_progress(*, stamped: bool = False) -> TerminalProgress | LineProgress:
+    """Return the progress that fits where stderr goes; its lines may be stamped with the time."""
+    return TerminalProgress() if sys.stderr.isatty() else LineProgress(stamped=stamped)

@@ -116,7 +116,7 @@ def perform(database: Database, wish: Wish) -> None:
     done: list[Done] = []
     before = step.cutoff(database)
     try:
-        with terminal_progress() as progress:
+        with terminal_progress(stamped=True) as progress:
             for each in step.refresh(database, wish, progress):
                 done.append(each)
                 progress.note(f"{each.result.step}: {describe(each)}")

@@ -145,6 +145,8 @@ def test_a_log_of_cron_has_plain_lines_and_a_table(run, folder) -> None:
     assert status == 0
     assert "\r" not in err + out
     assert "\x1b" not in err + out
+    today = f"{datetime.now(UTC):%Y-}"
+    assert [line[:5] for line in err.splitlines()] == [today] * len(err.splitlines())
     assert [line for line in err.splitlines() if line.endswith(" s")]
     status, out, _ = run(*QUICK)
     assert status == 0
