@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 import pyarrow as pa
 from psycopg import sql
+from psycopg.types import TypeInfo
 
 from kgfeatures.db import decode, queries
 from kgfeatures.db.binary import KINDS, SIGNATURE, TRAILER
@@ -39,6 +40,8 @@ SENT_AS: dict[int, tuple[str, LiteralString]] = {
     1231: ("_float8", "::float8[]"),
     2951: ("_text", "::text[]"),
 }
+# Types of extensions have larger oids, others in each database.
+LAST_OWN_OID = 16_383
 
 
 class _Target(NamedTuple):
@@ -240,7 +243,7 @@ def _prepared(
     kinds: list[Kind] = []
     selected: list[sql.Composable] = []
     for column in columns:
-        kind, cast = _sent_as(by_oid, column.type_code)
+        kind, cast = _sent_as(conn, by_oid, column.type_code)
         kinds.append(kind)
         selected.append(sql.Identifier(column.name) + sql.SQL(cast))
     statement = (
@@ -251,9 +254,15 @@ def _prepared(
     return names, kinds, statement
 
 
-def _sent_as(by_oid: dict[int, Kind], oid: int) -> tuple[Kind, LiteralString]:
+def _sent_as(
+    conn: Connection[TupleRow], by_oid: dict[int, Kind], oid: int
+) -> tuple[Kind, LiteralString]:
     if oid in by_oid:
         return by_oid[oid], ""
+    if oid > LAST_OWN_OID:
+        half = TypeInfo.fetch(conn, "halfvec")
+        if half is not None and half.oid == oid:
+            return KINDS["_float4"], "::real[]"
     name, cast = SENT_AS.get(oid, ("text", "::text"))
     return KINDS[name], cast
 

@@ -58,7 +58,7 @@ class Request:
     dictionary : lists in Arrow stay dictionaries.
     """
 
-    dsn: str
+    dsn: str = field(repr=False)  # may hold a password
     tables: list[FeatureTable]
     entity_df: pd.DataFrame | str | None
     span: tuple[datetime, datetime] | None = None
@@ -178,8 +178,8 @@ class Request:
         moments = self._labels.moments if self._labels else None
         if moments is None:
             raise DataError("there are no labels")
-        order = np.argsort(moments.to_numpy(zero_copy_only=False), kind="stable")
-        return moments[int(order[0])].as_py(), moments[int(order[-1])].as_py()
+        times = moments.to_numpy(zero_copy_only=False)
+        return moments[int(np.argmin(times))].as_py(), moments[int(np.argmax(times))].as_py()
 
     def _statement(self, tables: list[FeatureTable]) -> Statement:
         if self.span is not None and self._is_one_range:

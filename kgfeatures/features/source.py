@@ -125,7 +125,9 @@ def value_type(kind: str) -> ValueType:
     >>> value_type("vector").name, value_type("inet").name
     ('FLOAT_LIST', 'STRING')
     """
-    plain = kind.partition("(")[0] if not kind.startswith("time") else kind
+    # With its schema where that is not searched; times have brackets of their own.
+    known = kind.rpartition(".")[2]
+    plain = known if known.startswith("time") else known.partition("(")[0]
     if plain in _VALUE_TYPES:
         return _VALUE_TYPES[plain]
     element = plain.removesuffix("[]")

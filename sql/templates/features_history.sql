@@ -57,7 +57,7 @@ where {found};
 -- The rows of a source that were found, in any order. One row per row wanted; more where rows of
 -- the source are equal in key and both times.
 select
-    wanted.wanted_row,
+    wanted.__wanted_row,
     {columns}
 from {wanted} as wanted
 inner join {source} as source on {conditions};

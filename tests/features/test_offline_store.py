@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Saving dataset is an experimental:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:Retrieving datasets is an experimental:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:On demand feature view is an experim:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
@@ -39,11 +40,12 @@ insert into f.customer values
 create table f.pair (a bigint, b bigint, at timestamp, score real);
 insert into f.pair values (1, 12, '2024-01-01', 0.1), (11, 2, '2024-01-01', 0.9);
 create table f.taste (
-    customer_id text, at timestamptz, made timestamptz, v public.vector(3), r real[]
+    customer_id text, at timestamptz, made timestamptz, v public.vector(3), r real[],
+    h public.halfvec(2)
 );
 insert into f.taste values
-    ('红', '2024-01-01', '2024-01-01', '[1,2,3]', '{1,2,3}'),
-    ('b', '2024-01-01', '2024-01-01', '[4,5,6]', '{4,5}');
+    ('红', '2024-01-01', '2024-01-01', '[1,2,3]', '{1,2,3}', '[0.5,1]'),
+    ('b', '2024-01-01', '2024-01-01', '[4,5,6]', '{4,5}', null);
 create table f.place (place_id bigint, at timestamptz, heat int);
 insert into f.place select n, '2024-01-01', n * 10 from generate_series(1, 3) as n;
 create table f.weather (at timestamptz, rain float8);
@@ -106,6 +108,7 @@ def definitions() -> dict[str, Any]:
             Field(name="customer_id", dtype=String),
             Field(name="v", dtype=Array(Float32)),
             Field(name="r", dtype=Array(Float32)),
+            Field(name="h", dtype=Array(Float32)),
         ],
     )
     heat = FeatureView(
@@ -378,6 +381,11 @@ def test_labels_that_found_the_same_vector_share_it(store) -> None:
     assert got["v"][1] is got["v"][3]
 
 
+def test_half_precision_vectors_are_lists_too(store) -> None:
+    got = store.get_historical_features(labels(), ["taste:h"]).to_arrow()
+    assert got.column("h").to_pylist() == [None, [0.5, 1], None, [0.5, 1]]
+
+
 def test_a_saved_data_set_keeps_vectors_and_time_zones(store) -> None:
     from kgfeatures.features.source import KGFeaturesSavedDatasetStorage
 
@@ -401,7 +409,9 @@ def test_rows_are_written_under_the_columns_own_names_and_pushed(store) -> None:
     from feast.data_source import PushMode
 
     late = pd.Timestamp("2025-01-01", tz="UTC")
-    rows = pd.DataFrame({"customer_id": ["x"], "at": late, "made": late, "v": None, "r": None})
+    rows = pd.DataFrame(
+        {"customer_id": ["x"], "at": late, "made": late, "v": None, "r": None, "h": None}
+    )
     with pytest.raises(DataError, match="'taste' is read from a query"):
         store.write_to_offline_store("taste", rows)
     store.write_to_offline_store(

@@ -264,8 +264,8 @@ class History:
         rows = pa.table(
             {
                 statements.WANTED: pa.array(np.arange(len(firsts), dtype=np.int32)),
-                "event_at": pa.array(event[firsts]).view(UTC),
-                "created_at": pa.array(created[firsts]).view(UTC),
+                statements.EVENT: pa.array(event[firsts]).view(UTC),
+                statements.CREATED: pa.array(created[firsts]).view(UTC),
                 **{
                     statements.key_column(key): given.take(pa.array(label[firsts]))
                     for key, given in zip(table.keys, keys, strict=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 AND: LiteralString = " and "
 # Columns of ours beside a source's own: a feature may be called anything.
-ROW, WANTED, EVENT, CREATED = "label_row", "wanted_row", "__event_at", "__created_at"
+ROW, WANTED, EVENT, CREATED = "label_row", "__wanted_row", "__event_at", "__created_at"
 AT = "label_at"
 
 
@@ -215,9 +215,9 @@ def wanted(table: FeatureTable, versions: Statement) -> Statement:
         )
         for key in table.keys
     ]
-    conditions.append(formatted("{} = {}", _source(table.event), name("wanted", "event_at")))
+    conditions.append(formatted("{} = {}", _source(table.event), name("wanted", EVENT)))
     if table.created is not None:
-        conditions.append(formatted("{} = {}", _created(table), name("wanted", "created_at")))
+        conditions.append(formatted("{} = {}", _created(table), name("wanted", CREATED)))
     return template(
         "features_history.wanted",
         columns=listed(_features(table)),
