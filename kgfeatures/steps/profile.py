@@ -138,12 +138,11 @@ class _Table:
         return sum(cutoff <= self.scope.taste_since for cutoff in self.scope.cutoffs)
 
     def _computed(self, keys: list[str]) -> Iterator[pa.Table]:
-        stale = self.scope.since(self.kind, keys)
-        if stale:
+        for cutoffs, stale in self.scope.portions(self.scope.since(self.kind, keys)):
             yield transport.read_arrow(
                 self.conn,
                 f"profile.{self.kind}_behaviour",
-                cutoffs=self.scope.cutoffs,
+                cutoffs=cutoffs,
                 keys=list(stale),
                 since=list(stale.values()),
             )

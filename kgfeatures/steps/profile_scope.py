@@ -15,7 +15,7 @@ from kgfeatures.db import queries
 from kgfeatures.db.runs import hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -51,6 +51,18 @@ class Scope:
         stale, others = self.stale[kind], self.others
         found = ((key, stale.get(key, others)) for key in keys)
         return {key: moment for key, moment in found if moment is not None}
+
+    def portions(
+        self, since: Mapping[str, dt.datetime]
+    ) -> Iterator[tuple[list[dt.datetime], dict[str, dt.datetime]]]:
+        """Yield cut-offs and keys to compute together: those that need only the new ones apart."""
+        end = self.carried or dt.datetime.max.replace(tzinfo=dt.UTC)
+        recent = {key: moment for key, moment in since.items() if moment >= end}
+        older = {key: moment for key, moment in since.items() if moment < end}
+        if older:
+            yield self.cutoffs, older
+        if recent:
+            yield [cutoff for cutoff in self.cutoffs if cutoff > end], recent
 
 
 def everything(cutoffs: list[dt.datetime]) -> Scope:
