@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.definition import add_key, create, drop
 from kgfeatures.db.wide_tables.dependents import has_foreign_views, without_views
 from kgfeatures.db.wide_tables.indexes import create_indexes, rename_indexes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
+    from kgfeatures.db.composing import Statement
     from kgfeatures.db.wide_tables.tables import Column, Table
 
 # From so many changed vectors on, and such a share of all, a new HNSW is made sooner (measured).
@@ -110,7 +112,7 @@ def given_in(table: Table, given: list[Column]) -> list[Column]:
     return [columns[column.name] for column in given]
 
 
-def latest(table: Table, given: list[Column], history: History) -> sql.Composed:
+def latest(table: Table, given: list[Column], history: History) -> Statement:
     """Return the query for the newest row of each key: columns of the table's names and types."""
     times = _times(history)
     values = [
@@ -128,7 +130,7 @@ def latest(table: Table, given: list[Column], history: History) -> sql.Composed:
     return _newest(table, history, values)
 
 
-def latest_raw(table: Table, history: History, types: Mapping[str, str]) -> sql.Composed:
+def latest_raw(table: Table, history: History, types: Mapping[str, str]) -> Statement:
     """Return the query for the newest row of each key: columns as the source calls them."""
     values = [
         sql.SQL("{}::{}").format(sql.Identifier("given", name), sql.SQL(kind))  # pyright: ignore[reportArgumentType]
@@ -137,7 +139,7 @@ def latest_raw(table: Table, history: History, types: Mapping[str, str]) -> sql.
     return _newest(table, history, values)
 
 
-def _newest(table: Table, history: History, values: list[sql.Composed]) -> sql.Composed:
+def _newest(table: Table, history: History, values: list[sql.Composed]) -> Statement:
     keys = [
         sql.Identifier("given", history.columns[key.name])
         for key in table.keys
@@ -146,12 +148,13 @@ def _newest(table: Table, history: History, values: list[sql.Composed]) -> sql.C
     order = [*keys, *(sql.SQL("{} desc nulls last").format(one) for one in _times(history))]
     # A view without entities has one row.
     distinct = sql.SQL(", ").join(keys or [sql.SQL("true")])
-    return sql.SQL("select distinct on ({}) {} from {} as given where {} order by {}").format(
-        distinct,
-        sql.SQL(", ").join(values),
-        history.relation,
-        _within(history, keys),
-        sql.SQL(", ").join([distinct, *order[len(keys) :]]),
+    return template(
+        "wide_tables.newest",
+        keys=distinct,
+        values=sql.SQL(", ").join(values),
+        source=history.relation,
+        conditions=_within(history, keys),
+        order_by=sql.SQL(", ").join([distinct, *order[len(keys) :]]),
     )
 
 
@@ -232,11 +235,14 @@ def _many_change(
     if not vectors:
         return False
     keys = sql.SQL(", ").join(key.identifier for key in table.keys)
-    query = sql.SQL(
-        "select count(*), count(*) filter (where {}) from ({}) as excluded "
-        "left join {} as stored using ({})"
-    ).format(different(table, vectors, "excluded", "stored"), source, table.identifier, keys)
-    row = conn.execute(query).fetchone()
+    query = template(
+        "wide_tables.changed",
+        conditions=different(table, vectors, "excluded", "stored"),
+        source=source,
+        table=table.identifier,
+        keys=keys,
+    )
+    row = conn.execute(sql.Composed([query])).fetchone()
     rows, changed = row or (0, 0)
     return changed > max(MANY, SHARE * rows)
 
@@ -252,8 +258,13 @@ def _remove_missing(conn: Connection[TupleRow], table: Table, history: History) 
         if key.name in history.columns
     ]
     condition = sql.SQL(" and ").join([*pairs, _within(history, [])])
-    query = sql.SQL("delete from {} as stored where not exists (select from {} as given where {})")
-    return conn.execute(query.format(table.identifier, history.relation, condition)).rowcount
+    query = template(
+        "wide_tables.delete_missing",
+        table=table.identifier,
+        source=history.relation,
+        conditions=condition,
+    )
+    return conn.execute(sql.Composed([query])).rowcount
 
 
 def _beside(
@@ -265,10 +276,13 @@ def _beside(
     given = _given(fresh, history)
     times = [sql.Identifier(fresh.event), sql.Identifier(fresh.created)]
     names = [*(column.identifier for column in given), *times]
-    insert = sql.SQL("insert into {} ({}) {}").format(
-        fresh.identifier, sql.SQL(", ").join(names), latest(fresh, given, history)
+    insert = template(
+        "wide_tables.insert",
+        table=fresh.identifier,
+        names=sql.SQL(", ").join(names),
+        query=latest(fresh, given, history),
     )
-    rows = conn.execute(insert).rowcount
+    rows = conn.execute(sql.Composed([insert])).rowcount
     add_key(conn, fresh)
     if old.features == wanted.features:
         _keep_newer(conn, old, fresh)
@@ -286,22 +300,27 @@ def _keep_newer(conn: Connection[TupleRow], old: Table, fresh: Table) -> None:
     changed = [column.identifier for column in fresh.features]
     changed += [sql.Identifier(fresh.event), sql.Identifier(fresh.created)]
     same = sql.SQL(" and ").join(sql.SQL("fresh.{0} = stored.{0}").format(key) for key in keys)
-    query = sql.SQL("update {} as fresh set {} from {} as stored where {} and not {}").format(
-        fresh.identifier,
-        sql.SQL(", ").join(sql.SQL("{0} = stored.{0}").format(name) for name in changed),
-        old.identifier,
-        same,
-        newer(fresh, "fresh", "stored"),
+    query = template(
+        "wide_tables.keep_newer",
+        table=fresh.identifier,
+        changes=sql.SQL(", ").join(sql.SQL("{0} = stored.{0}").format(name) for name in changed),
+        source=old.identifier,
+        conditions=sql.SQL("{} and not {}").format(same, newer(fresh, "fresh", "stored")),
     )
-    conn.execute(query)
+    conn.execute(sql.Composed([query]))
 
 
 def _take_place(conn: Connection[TupleRow], old: Table, wanted: Table, fresh: Table) -> int:
     """Drop the old table and call the new one like it; return how many keys went."""
     keys = sql.SQL(", ").join(key.identifier for key in old.keys)
-    query = sql.SQL("select count(*) from {} as gone left join {} as fresh using ({}) where {}")
-    missing = sql.SQL("fresh.{} is null").format(sql.Identifier(fresh.event))
-    row = conn.execute(query.format(old.identifier, fresh.identifier, keys, missing)).fetchone()
+    query = template(
+        "wide_tables.count_gone",
+        source=old.identifier,
+        table=fresh.identifier,
+        keys=keys,
+        conditions=sql.SQL("fresh.{} is null").format(sql.Identifier(fresh.event)),
+    )
+    row = conn.execute(sql.Composed([query])).fetchone()
     with without_views(conn, old):
         drop(conn, old)
         name = sql.Identifier(wanted.name)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
+from kgfeatures.db.composing import template
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,12 +61,14 @@ def statement(parts: Sequence[Part]) -> sql.Composed:
                 sql.SQL(" and ").join(_equal(row, key, place) for key, place in pairs),
             )
         )
-    return sql.SQL("select {} from unnest({}) with ordinality as wanted ({}, place) {}").format(
-        sql.SQL(", ").join(shown),
-        sql.SQL(", ").join(_parameter(arrays[place]) for place in sorted(arrays)),
-        sql.SQL(", ").join(sql.Identifier(f"k{place}") for place in sorted(arrays)),
-        sql.SQL(" ").join(joins),
+    made = template(
+        "wide_tables.by_keys",
+        columns=sql.SQL(", ").join(shown),
+        rows=sql.SQL(", ").join(_parameter(arrays[place]) for place in sorted(arrays)),
+        names=sql.SQL(", ").join(sql.Identifier(f"k{place}") for place in sorted(arrays)),
+        joins=sql.SQL(" ").join(joins),
     )
+    return sql.Composed([made])
 
 
 def fetch(conn: Connection[TupleRow], query: bytes, arrays: Sequence[list[Any]]) -> list[TupleRow]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.conditions import where
 from kgfeatures.db.wide_tables.indexes import METRICS, WIDEST
 from kgfeatures.errors import DataError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
+    from kgfeatures.db.composing import Statement
     from kgfeatures.db.wide_tables.conditions import Condition
     from kgfeatures.db.wide_tables.tables import Column, Table
 
@@ -124,20 +126,19 @@ def _nearest(
     # + 0 keeps the planner from the index.
     order = measure + sql.SQL(" + 0") if exact else measure
     keys = sql.SQL(", ").join(key.identifier for key in table.keys)
-    query = sql.SQL(
-        "with near as materialized (select {keys}, {measure} as distance from {table} "
-        "where {vector} is not null and {condition} order by {order} limit {k}) "
-        "select {shown}, near.distance, null from near inner join {table} as found using ({keys}) "
-        "order by near.distance, {keys}"
-    ).format(
+    query = template(
+        "wide_tables.nearest",
         keys=keys,
         measure=measure,
         table=table.identifier,
         vector=asked.column.identifier,
-        condition=condition,
-        order=order,
+        conditions=condition,
+        order_by=order,
         k=sql.Literal(asked.k),
-        shown=_shown(table, asked, "found"),
+        columns=_shown(table, asked, "found"),
+        order_keys=sql.SQL(", ").join(
+            sql.SQL("{} asc").format(key.identifier) for key in table.keys
+        ),
     )
     text = _literal(asked.vector)
     return _fetch(conn, query, [text, *values, text])
@@ -162,19 +163,18 @@ def _by_words(
     held = [sql.SQL("online.tokens({})").format(text.identifier) for text in asked.texts]
     every = sql.SQL(" and ").join(_holds(asked.texts, token) for token in wanted)
     together = sql.SQL(" || ").join(sql.SQL("coalesce({}, '{{}}')").format(text) for text in held)
-    query = sql.SQL(
-        "with found as (select {shown}, {measure} as distance, "
-        "(select avg((token = any(%s))::int)::double precision from unnest({together}) as token) "
-        "as rank from {table} where {every} and {condition}) "
-        "select * from found order by rank desc, distance, {keys} limit {k}"
-    ).format(
-        shown=_shown(table, asked, table.name),
+    query = template(
+        "wide_tables.with_words",
+        columns=_shown(table, asked, table.name),
         measure=measure,
-        together=together,
+        wanted=sql.SQL("%s"),
+        tokens=together,
         table=table.identifier,
-        every=every,
-        condition=condition,
-        keys=sql.SQL(", ").join(sql.Literal(i + 1) for i in range(len(table.keys))),
+        words=every,
+        conditions=condition,
+        order_keys=sql.SQL(", ").join(
+            sql.SQL("{} asc").format(sql.Literal(place + 1)) for place in range(len(table.keys))
+        ),
         k=sql.Literal(asked.k),
     )
     repeated = [token for token in wanted for _ in held]
@@ -217,8 +217,6 @@ def _literal(vector: Sequence[float]) -> str:
     return f"[{','.join(map(repr, map(float, vector)))}]"
 
 
-def _fetch(
-    conn: Connection[TupleRow], query: sql.Composed, values: Sequence[Any]
-) -> list[TupleRow]:
+def _fetch(conn: Connection[TupleRow], query: Statement, values: Sequence[Any]) -> list[TupleRow]:
     with conn.cursor(binary=True) as cursor:
-        return cursor.execute(query, values).fetchall()
+        return cursor.execute(sql.Composed([query]), values).fetchall()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from psycopg import sql
 
 from kgfeatures.db import queries
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.definition import grant
 from kgfeatures.db.wide_tables.tables import short_name
 
@@ -115,11 +116,8 @@ def _create(
         tables = sql.SQL("{} full join {} as {} on {}").format(
             tables, table.identifier, sql.Identifier(row), pairs
         )
-    conn.execute(
-        sql.SQL(
-            "create or replace view {} with (security_invoker = true) as select {} from {}"
-        ).format(view, columns, tables)
-    )
+    made = template("wide_tables.replace_view", view=view, columns=columns, source=tables)
+    conn.execute(sql.Composed([made]))
     text = "\n".join(part for part in (service.description, mark) if part)
     conn.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(text)))
     grant(conn, view)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from kgfeatures.db import transport
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.dependents import without_views
 from kgfeatures.db.wide_tables.indexes import create_indexes
 from kgfeatures.errors import DataError
@@ -91,20 +92,19 @@ def merge(
     names = [*(column.identifier for column in given), *times]
     keys = {key.column for key in table.keys}
     changing = [column.identifier for column in given if column.column not in keys] + times
-    statement = sql.SQL(
-        "insert into {table} as stored ({names}) select {values} from ({source}) as given "
-        "on conflict ({keys}) do update set {changes} where {newer} and {different}"
-    ).format(
+    statement = template(
+        "wide_tables.upsert",
         table=table.identifier,
         names=sql.SQL(", ").join(names),
         values=sql.SQL(", ").join([*(_cast(column) for column in given), *times]),
         source=source,
         keys=sql.SQL(", ").join(key.identifier for key in table.keys),
         changes=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in changing),
-        newer=newer(table, "excluded", "stored"),
-        different=different(table, given, "excluded", "stored"),
+        conditions=sql.SQL("{} and {}").format(
+            newer(table, "excluded", "stored"), different(table, given, "excluded", "stored")
+        ),
     )
-    return conn.execute(statement).rowcount
+    return conn.execute(sql.Composed([statement])).rowcount
 
 
 def newer(table: Table, one: str, other: str) -> sql.Composed:

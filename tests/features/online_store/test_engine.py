@@ -171,7 +171,10 @@ def test_readers_see_the_old_or_the_new_and_a_killed_client_leaves_nothing(
 
         make_engine(KGFeaturesOnlineStore(), config).fill(view, None, None)
         os._exit(0)
-    busy = "select count(*) from pg_stat_activity where query like 'insert into \"online\"%%'"
+    busy = (
+        "select count(*) from pg_stat_activity where state = 'active'"
+        " and query like '%insert into \"online\"%' and pid <> pg_backend_pid()"
+    )
     while not database.sql(busy).iloc[0, 0]:
         assert held(database, view) == old
         time.sleep(0.02)
