@@ -250,7 +250,7 @@ class Reader:
     def _since(self, source: Source, since: dt.datetime | None) -> window.Window:
         section = source.section
         stamp = section.columns["timestamp"]
-        bound = None if since is None else (stamp, since)
+        bound = (stamp, since or dt.datetime.min.replace(tzinfo=dt.UTC))
         sheet = loading.read(section, lambda table: self.read_table(table, bound))
         before = self.ledger.window(source.source_id, since)
         return window.compare(source, sheet, self.manifest, before, self.now + AHEAD)

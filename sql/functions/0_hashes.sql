@@ -191,7 +191,12 @@ declare
     newest timestamptz;
     hashed record;
 begin
-    if target is null then
+    perform from pg_attribute
+    where
+        attrelid = target
+        and attname = stamp
+        and atttypid in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype);
+    if not found then
         return null;
     end if;
     execute format(
@@ -206,7 +211,7 @@ begin
 end
 $$;
 comment on function ops.window_hash(regclass, text, timestamptz, interval, timestamptz) is
-'A fingerprint of the rows of a table since `span` before its newest one: newest in the column `stamp`, between `since` and `until`. Null where there is no such table.';
+'A fingerprint of the rows of a table since `span` before its newest one: newest in the column `stamp`, between `since` and `until`. Null where there is no such table, or no such column of times.';
 
 select ops.watch_hash('raw.interaction');
 select ops.watch_hash('raw.product');
