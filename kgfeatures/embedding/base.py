@@ -237,6 +237,8 @@ class KnownTails:
         queries : (n, ≥ 2), anchor and relation first.
         """
         wanted = self._keys(queries)
+        if not len(self.keys):
+            return np.full(len(wanted), -1)
         rows = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where(self.keys[rows] == wanted, rows, -1)
 

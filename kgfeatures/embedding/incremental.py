@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from kgfeatures.embedding import score_function
+from kgfeatures.embedding import score_function, settings_for
 from kgfeatures.embedding.adagrad import Adagrad
-from kgfeatures.embedding.base import GraphVectors, TrainingSettings, check_triples, with_inverses
+from kgfeatures.embedding.base import GraphVectors, check_triples, with_inverses
 from kgfeatures.embedding.sampling import Questions, Sampler
 from kgfeatures.embedding.training import Trainer, threads
 from kgfeatures.errors import DataError
@@ -24,7 +24,7 @@ from kgfeatures.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kgfeatures.embedding.base import ScoreFunction
+    from kgfeatures.embedding.base import ScoreFunction, TrainingSettings
     from kgfeatures.types import FloatArray, IntArray
 
 EPOCHS = 5
@@ -103,7 +103,7 @@ def partial_fit(
         raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
-    base = settings or TrainingSettings(**{**function.defaults, "epochs": EPOCHS})
+    base = settings or settings_for(vectors.model, epochs=EPOCHS)
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
     rng = np.random.default_rng(chosen.seed)
     with threads(chosen.threads):

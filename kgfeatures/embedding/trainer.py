@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kgfeatures.embedding import checkpoint, score_function
-from kgfeatures.embedding.base import TrainingSettings, check_triples
+from kgfeatures.embedding import checkpoint, score_function, settings_for
+from kgfeatures.embedding.base import check_triples
 from kgfeatures.embedding.evaluation import evaluate
 from kgfeatures.embedding.projected import trainer_of
 from kgfeatures.embedding.training import steps_within, threads
@@ -23,7 +23,7 @@ from kgfeatures.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.base import GraphVectors, TrainingSettings
     from kgfeatures.embedding.training import Trainer
     from kgfeatures.types import IntArray
 
@@ -247,7 +247,7 @@ def fit(  # noqa: PLR0913
     """
     began = time.process_time()
     function = score_function(model)
-    chosen = settings or TrainingSettings(**function.defaults)
+    chosen = settings or settings_for(model)
     check_triples(triples, n_entities, n_relations)
     if valid is not None:
         check_valid(valid, triples, n_entities, n_relations)

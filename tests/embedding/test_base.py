@@ -28,6 +28,12 @@ def test_known_tails_knows_nothing_of_unseen_queries() -> None:
     assert (position.tolist(), tail.tolist()) == ([3], [2])
 
 
+def test_known_tails_of_no_triples_know_nothing() -> None:
+    known = KnownTails(np.empty((0, 3), dtype=np.int64), 2)
+    assert known.rows(np.array([[0, 0]])).tolist() == [-1]
+    assert known.pairs(np.array([-1]))[1].tolist() == []
+
+
 @pytest.mark.parametrize(
     ("triples", "says"),
     [
