@@ -298,24 +298,23 @@ begin
             )
     ),
 
+    -- First the k best, then their places: only these are sorted.
     best as (
-        select
-            candidate.*,
-            row_number() over (order by candidate.score desc, candidate.product_id collate "C") as place
+        select candidate.*
         from candidate
-        order by place
+        order by candidate.score desc, candidate.product_id collate "C"
         limit k
     )
 
     select
-        best.place::int,
+        row_number() over (order by best.score desc, best.product_id collate "C")::int,
         best.product_id,
         product.title,
         best.score,
         best.reason
     from best
     left join raw.product on best.product_id = product.product_id
-    order by best.place;
+    order by best.score desc, best.product_id collate "C";
 end
 $$;
 comment on function rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz) is
