@@ -238,6 +238,23 @@ class KGFeaturesOnlineStore(OnlineStore):
         )
         return self._twice(config, lambda conn: searching.find(conn, layouts, asked))
 
+    def retrieve_online_documents(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        requested_features: list[str],
+        embedding: list[float],
+        top_k: int,
+        distance_metric: str | None = None,
+    ) -> list[Any]:
+        """Return the k nearest rows as Feast's first search did; see `searching.find_old`."""
+        layouts = self.layouts(config)
+        asked = searching.Asked(
+            table, tuple(requested_features or ()), embedding, top_k, distance_metric, "", None,
+            for_response=False,
+        )  # fmt: skip
+        return self._twice(config, lambda conn: searching.find_old(conn, layouts, asked))
+
     async def close(self) -> None:
         """Close the connections that nobody uses."""
         if self._sessions is not None:

@@ -91,6 +91,26 @@ def find(conn: Connection[TupleRow], layouts: Layouts, asked: Asked) -> list[Fou
     return _documents(table, asked, shown, rows)
 
 
+def find_old(conn: Connection[TupleRow], layouts: Layouts, asked: Asked) -> list[tuple[Any, ...]]:
+    """Return the best k rows as Feast's first search wants them.
+
+    Each is event time, key, the first feature asked for, the vector, the distance.
+    """
+    vector = _vector_column(layouts.table(conn, asked.view), asked).name
+    names = tuple(dict.fromkeys((*asked.features, vector)))
+    return [
+        (
+            moment,
+            entity,
+            values[names[0]],
+            values[vector],
+            Value(float_val=values["distance"].double_val),
+        )
+        for moment, entity, values in find(conn, layouts, asked._replace(features=names))
+        if values is not None
+    ]
+
+
 def _shown(table: Table, asked: Asked) -> tuple[Column, ...]:
     known = table.columns
     for name in asked.features:

@@ -214,3 +214,12 @@ def test_halfvec_is_chosen_by_a_tag(store, config, database) -> None:
         .tolist()
     )
     assert "halfvec_l2_ops" in made
+
+
+def test_feasts_first_search_is_answered_too(store, config, view, documents) -> None:
+    rows = store.retrieve_online_documents(config, view, ["price"], documents[7].tolist(), 2, "L2")
+    _, entity, price, vector, distance = rows[0]
+    assert (entity.entity_values[0].string_val, price.int64_val) == ("d7", 7)
+    assert list(vector.float_list_val.val) == documents[7].tolist()
+    assert distance.float_val == 0
+    assert len(rows) == 2

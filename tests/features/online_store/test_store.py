@@ -285,6 +285,29 @@ def test_a_read_only_login_gets_one_sentence(store, config, dsn, tmp_path) -> No
     reader.disconnect()
 
 
+def test_a_database_without_kgfeatures_own_tables_will_do(make_database, tmp_path) -> None:
+    from feast import Field
+    from feast.types import Array, Float32, String
+
+    from kgfeatures.features.online_store import KGFeaturesOnlineStore
+
+    config = make_config(make_database(None), tmp_path / "registry.db")
+    vector = Field(name="v", dtype=Array(Float32), vector_index=True)
+    view = make_view("order", {"v": vector, "title": String, "event_timestamp": String})
+    store = KGFeaturesOnlineStore()
+    apply(store, config, view)
+    features = {"v": [1.0, 2.0], "title": "红色", "event_timestamp": "mine"}
+    store.online_write_batch(config, view, [row(key(item_id="k"), features)], None)
+    [(event, found)] = store.online_read(config, view, [key(item_id="k")])
+    assert (event, found["event_timestamp"].string_val) == (NOW, "mine")
+    found = store.retrieve_online_documents_v2(
+        config, view, ["title"], None, 1, query_string="红色"
+    )
+    assert len(found) == 1
+    store.teardown(config, [view], [])
+    store.disconnect()
+
+
 def _int32(number: int):
     from feast.protos.feast.types.Value_pb2 import Value
 
