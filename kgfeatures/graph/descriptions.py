@@ -146,15 +146,14 @@ def gather(rows: pd.DataFrame, sources: Iterable[Source], kind: str) -> Things:
 
     Parameters
     ----------
-    rows : of raw.description.
+    rows : of raw.description: place (of the section), key, role, column_name, value, n.
     sources : all of the manifest, in its order; files of one pattern count together.
     """
     things = Things()
     listed = [each for each in sources if kind_of(each.section) == kind]
-    for _, each in groupby(listed, key=lambda source: source.place):
-        group = list(each)
-        section = group[0].section
-        here: Any = rows[rows["source_id"].isin([source.source_id for source in group])]
+    for place, group in groupby(listed, key=lambda source: source.place):
+        section = next(group).section
+        here: Any = rows[rows["place"] == place]
         texts, relations = (
             {name: _ranked(here, role, name) for name in names}
             for role, names in (("text", texts_of(section)), ("relation", list(section.relations)))
@@ -204,8 +203,7 @@ def _ranks(whose: IntArray, n: IntArray, values: pa.Array) -> IntArray:
 def _ranked(rows: pd.DataFrame, role: str, column: str) -> dict[str, list[str]]:
     """Return the values of each key, most frequent first, ties by alphabet."""
     here: Any = rows[(rows["role"] == role) & (rows["column_name"] == column)]
-    summed = here.groupby(["key", "value"], sort=False, as_index=False)["n"].sum()
-    counted = sorted(zip(summed["key"], -summed["n"], summed["value"], strict=True))
+    counted = sorted(zip(here["key"], -here["n"], here["value"], strict=True))
     ranked: dict[str, list[str]] = {}
     for key, _, value in counted:
         ranked.setdefault(key, []).append(value)

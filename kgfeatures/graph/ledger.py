@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from kgfeatures.db import queries, transport
 from kgfeatures.graph.differences import LOADED, Fates
+from kgfeatures.graph.kept import KINDS, NAMED, ROWS_OF, TABLES, Kept, keys_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,39 +31,6 @@ if TYPE_CHECKING:
     from kgfeatures.types import IntArray
 
 ROWS_AT_ONCE = 200_000
-CHANGES_KEPT = 60
-"""Change sets per table: somebody who looks once in two months computes anew."""
-KINDS = ("customer", "product")
-NAMED = "named"
-"""The fate of rows of raw.description."""
-ROWS_OF = {
-    "interactions": "interaction",
-    "documents": "document",
-    "attributes": "attribute",
-    "contacts": "contact",
-    "coupons": "coupon_event",
-}
-"""The table of a kind of section, beside raw.description."""
-
-
-class Kept(NamedTuple):
-    """How rows of a table are known, and whose they are."""
-
-    table: str
-    id_column: str = "row_id"
-    keys: tuple[str, ...] = ("customer_id", "product_id")
-    """Columns of customers' and products' keys; ("entity_type", "key") for those of both."""
-    time: str | None = "occurred_at"
-
-
-TABLES = {
-    "interaction": Kept("raw.interaction"),
-    "document": Kept("raw.document", "document_id"),
-    "attribute": Kept("raw.attribute", keys=("entity_type", "key"), time="valid_from"),
-    "description": Kept("raw.description", keys=("entity_type", "key"), time=None),
-    "contact": Kept("raw.contact", keys=("customer_id",), time="contacted_at"),
-    "coupon_event": Kept("raw.coupon_event"),
-}
 
 
 @dataclass
@@ -145,7 +112,7 @@ class Ledger:
         if waiting:
             kept, rows = TABLES[name], pa.concat_tables(waiting)
             transport.copy_in(self.conn, kept.table, rows)
-            self._note(kept, self._keys_of(kept, rows), self.named)
+            self._note(kept, keys_of(kept, rows, anew=self.anew), self.named)
 
     def touch(self, table: str, kind: str, keys: Iterable[str]) -> None:
         """Note that rows of a table that belong to no single source changed."""
@@ -229,68 +196,6 @@ class Ledger:
         if gone:
             for name in ("remove_rejected", "forget", "remove_sources"):
                 queries.execute(self.conn, f"differences.{name}", source_ids=gone)
-
-    def note_changes(self, hashes: dict[str, str | None]) -> None:
-        """Write down which tables changed, and whose rows.
-
-        Parameters
-        ----------
-        hashes : content hashes of the tables now.
-        """
-        for table, after in hashes.items():
-            before = None if self.anew else self.hashes[table]
-            if before == after:
-                continue
-            change_id = queries.scalar(
-                self.conn,
-                "differences.note_change",
-                table_name=table,
-                before_hash=before,
-                after_hash=after,
-            )
-            noted = self.touched.get(table, {})
-            if noted and before is not None:
-                whose = sorted(noted, key=lambda each: (each[0], each[1]))
-                columns: dict[str, Any] = {
-                    "change_id": np.full(len(whose), change_id, dtype=np.int64),
-                    "kind": pa.array([kind for kind, _ in whose], pa.string()),
-                    "key": pa.array([key for _, key in whose], pa.string()),
-                    "since": pa.array([noted[each] for each in whose], pa.timestamp("us", "UTC")),
-                }
-                transport.copy_in(self.conn, "ops.changed_key", columns)
-            queries.execute(
-                self.conn, "differences.forget_changes", table_name=table, k=CHANGES_KEPT
-            )
-
-    def _keys_of(self, kept: Kept, rows: pa.Table) -> list[dict[str, Any]]:
-        """Return whose rows these are: kind, key and, where it is of use, the earliest time."""
-        if kept.keys == ("entity_type", "key"):
-            frame = rows.select(["entity_type", "key"]).to_pandas()
-            frame.columns = ["kind", "key"]
-            times = [] if kept.time is None else [rows.column(kept.time).to_pandas()]
-            found = [(frame, *times)]
-        else:
-            found = [
-                (
-                    pd.DataFrame({"kind": column[:-3], "key": rows.column(column).to_pandas()}),
-                    rows.column(kept.time or "").to_pandas(),
-                )
-                for column in kept.keys
-            ]
-        listed: list[dict[str, Any]] = []
-        for frame, *times in found:
-            if self.anew or not times:
-                unique = frame.drop_duplicates().dropna()
-                pairs = zip(unique["kind"], unique["key"], strict=True)
-                listed += [{"kind": kind, "key": key, "since": None} for kind, key in pairs]
-                continue
-            since: Any = times[0].groupby([frame["kind"], frame["key"]], sort=False).min()
-            moments = pa.array(since, pa.timestamp("us", "UTC"), from_pandas=True).to_pylist()
-            listed += [
-                {"kind": kind, "key": key, "since": at}
-                for (kind, key), at in zip(since.index, moments, strict=True)
-            ]
-        return listed
 
     def _note(
         self, kept: Kept, rows: Iterable[dict[str, Any]], naming: dict[str, set[str]]

@@ -26,7 +26,7 @@ from kgfeatures.graph import (
 )
 from kgfeatures.graph.cleaning import RefusedError, to_number
 from kgfeatures.graph.differences import Fates, compare_lines, compare_rows
-from kgfeatures.graph.ledger import KINDS, NAMED
+from kgfeatures.graph.kept import KINDS, NAMED
 from kgfeatures.graph.selection import REJECTED, require_few_rejected, require_rows
 from kgfeatures.graph.sources import fits
 

@@ -64,10 +64,20 @@ def planned(manifest: Manifest, contents: Mapping[str, str], version: str) -> li
     ids = _ids(manifest)
     places: dict[str, int] = {}
     found: list[Source] = []
+    beside: dict[str, list[str]] = {}
+    for name in sorted(contents):
+        beside.setdefault(name.rpartition("/")[0], []).append(name)
+    of_all = {
+        "version": version,
+        "product_case": manifest.product_case,
+        "excluded": [pattern.pattern for pattern in manifest.excluded],
+    }
+    lines = {section.name for section in manifest.of("interactions")}
     for source_id, section in zip(ids, manifest.sections, strict=True):
         place = places.setdefault(section.where.path, len(places) + 1)
-        content = "" if late.span_of(section) else _content(section.name, contents)
-        settings = _settings(section, manifest, version)
+        names = [section.name, *beside.get(section.name, [])]
+        content = "" if late.span_of(section) else _together([contents[name] for name in names])
+        settings = _settings(section, {**of_all, "of_interactions": section.name in lines})
         found.append(Source(source_id, place, section, settings, content))
     return found
 
@@ -230,28 +240,21 @@ def _ids(manifest: Manifest) -> list[int]:
     return [ids[each] for each in names]
 
 
-def _content(name: str, contents: Mapping[str, str]) -> str:
-    beside = sorted(each for each in contents if each.startswith(f"{name}/"))
-    if not beside:
-        return contents[name]
-    together = "\n".join(contents[each] for each in (name, *beside))
-    return hashlib.sha256(together.encode()).hexdigest()
+def _together(hashes: list[str]) -> str:
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def _settings(section: Section, manifest: Manifest, version: str) -> str:
+def _settings(section: Section, of_all: Mapping[str, Any]) -> str:
+    """Return a hash of what the manifest says about a section, and of all sections."""
     said: dict[str, Any] = {
         each.name: getattr(section, each.name)
         for each in fields(section)
         if each.name not in NOT_READING
     }
-    lines = {other.name for other in manifest.of("interactions")}
-    said |= {
-        "version": version,
-        "product_case": manifest.product_case,
-        "excluded": [pattern.pattern for pattern in manifest.excluded],
-        "of_interactions": section.name in lines,
-        "pattern": section.pattern if section.kind in NAMED_BY_PATTERN else None,
-    }
+    said |= of_all
+    said["pattern"] = section.pattern if section.kind in NAMED_BY_PATTERN else None
     text = json.dumps(said, default=_plain, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

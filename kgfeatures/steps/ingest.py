@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from kgfeatures.db import personal_files, queries, transport
 from kgfeatures.db.runs import Step, StepResult, hashes, run_step
 from kgfeatures.graph import late, loading, outreach, personal
-from kgfeatures.graph.ledger import KINDS, Ledger
+from kgfeatures.graph.changes import note_changes
+from kgfeatures.graph.kept import KINDS
+from kgfeatures.graph.ledger import Ledger
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.graph.naming import update
 from kgfeatures.graph.reaching import write_outreach
@@ -81,13 +83,13 @@ class _Load:
         personal_files.note(conn, personal.files_of(self.manifest))
         progress.start(f"load {self.manifest.name}", len(stale.sources) + len(stale.triples) + 3)
         triples = self._read(ledger, sources, stale, progress)
-        named = [update(ledger, kind, sources) for kind in KINDS]
         ledger.close(sources)
+        named = [update(ledger, kind, sources) for kind in KINDS]
         if ledger.anew:
             queries.execute(conn, "ingest.count_rows")
         progress.advance()
         write_graph(ledger, sources, stale, named, triples)
-        ledger.note_changes(hashes(conn, OUTPUTS))
+        note_changes(ledger, hashes(conn, OUTPUTS))
         progress.advance()
         return _totals(ledger)
 

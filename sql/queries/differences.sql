@@ -400,16 +400,19 @@ from raw.description
 where entity_type = %(kind)s and role <> 'key';
 
 -- name: said_of
--- What sources say of some things. Params: kind text, keys text[].
+-- What sections say of some things. One row per section (its place), thing, column and value.
+-- Params: kind text, keys text[].
 select
-    source_id,
-    key,
-    role,
-    column_name,
-    value,
-    n
-from raw.description
-where entity_type = %(kind)s and key = any(%(keys)s::text[]) and role <> 'key';
+    source.place,
+    said.key,
+    said.role,
+    said.column_name,
+    said.value,
+    sum(said.n)::bigint as n
+from raw.description as said
+inner join raw.source as source on said.source_id = source.source_id
+where said.entity_type = %(kind)s and said.key = any(%(keys)s::text[]) and said.role <> 'key'
+group by source.place, said.key, said.role, said.column_name, said.value;
 
 -- name: note_change
 -- Params: table_name, before_hash, after_hash text. One row.

@@ -71,7 +71,7 @@ def test_any_change_gives_what_a_load_from_nothing_gives(two, tmp_path, seed):
     shop = ChangingShop(tmp_path, random.Random(seed))  # noqa: S311  no secret
     ingest(grown, shop.write(), max_rejected=0.9, force=True)
     history: list[str] = []
-    for _ in range(10):
+    for _ in range(8):
         history += [shop.change() for _ in range(shop.dice.randint(1, 3))]
         before, last = lines(grown), last_change(grown)
         said = loaded(grown, shop.write())
