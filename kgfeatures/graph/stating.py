@@ -46,8 +46,11 @@ def write_graph(
         ontology.declare_outreach(conn)
         return store.replace_triples(conn, restate.SOURCE, frame)
     ontology.declare_relations(conn, ontology.event_sentences(events))
-    restate.measure_events(conn, ledger.events & events)
-    measured = [relation_id(ontology.relation_of(event)) for event in sorted(ledger.events)]
+    # A relation may be both, an event and what triples say: then the triples' shape counts.
+    stated = {row["name"] for row in queries.fetch(conn, "restate.stated")}
+    measured = ledger.events | {each for each in events if ontology.relation_of(each) in stated}
+    restate.measure_events(conn, measured & events)
+    relations = [relation_id(ontology.relation_of(event)) for event in sorted(measured)]
     scope = restate.Scope(
         heads=[one.restated for one in things],
         kept={name for kind, name in _names(ledger, sources) if kind == "triples"},
@@ -56,7 +59,7 @@ def write_graph(
         head_types=("campaign", "coupon") if stale.outreach_changed else (),
         doubtful=[one.lost for one in things],
     )
-    touched = restate.restate(conn, scope, frame, measured)
+    touched = restate.restate(conn, scope, frame, relations)
     ontology.declare_relations(conn, restate.described(conn, written))
     ontology.declare_relations(conn, ontology.event_sentences(events))
     if stale.outreach_changed:
