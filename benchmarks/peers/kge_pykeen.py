@@ -72,8 +72,11 @@ class Peer:
                 negative_sampler_kwargs={"num_negs_per_pos": negatives},
             )  # fmt: skip
         began = time.process_time()
-        self.loops[negatives].train(
+        loop = self.loops[negatives]
+        loop.train(
             factory, num_epochs=1, batch_size=1024, use_tqdm=False, use_tqdm_batch=False,
+            # Otherwise the weights would be drawn anew; the first call insists on that.
+            continue_training=bool(loop.optimizer.state),
             clear_optimizer=False, only_size_probing=False, num_workers=0,
         )  # fmt: skip
         return time.process_time() - began
