@@ -136,6 +136,7 @@ def day_one(folder: Path, shop: Path, rng: np.random.Generator) -> dict[str, int
     """Write the folder as it was a day before, and return how many rows of each kind differ."""
     shutil.copytree(folder, shop)
     changes: dict[str, int] = {}
+    touched: dict[str, set[object]] = {"customer": set(), "product": set()}
     files = {}
     for section in read_manifest(folder).of("interactions"):
         if section.file is not None and section.format == "parquet":
@@ -144,15 +145,18 @@ def day_one(folder: Path, shop: Path, rng: np.random.Generator) -> dict[str, int
         table = parquet.read_table(folder / name)
         before, found = yesterday(table, columns, rng)
         parquet.write_table(before, shop / name)
-        for kind, n in found.items():
-            changes[kind] = changes.get(kind, 0) + n
-    return changes
+        for kind, rows in found.items():
+            changes[kind] = changes.get(kind, 0) + len(rows)
+            for key, keys in touched.items():
+                keys.update(rows[columns[key]].to_pylist())
+    # Whose profiles and vectors cannot be what they were.
+    return changes | {f"{key}s touched": len(keys) for key, keys in touched.items()}
 
 
 def yesterday(
     table: pa.Table, columns: Any, rng: np.random.Generator
-) -> tuple[pa.Table, dict[str, int]]:
-    """Return the rows of the day before."""
+) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """Return the rows of the day before, and those by which it differs."""
     times = columns["timestamp"]
     kind = table.schema.field(times).type
     at = table[times].cast(pa.timestamp("us")).to_numpy()
@@ -172,8 +176,10 @@ def yesterday(
     product = columns["product"]
     shuffled = extra[product].take(pa.array(rng.permutation(len(deleted))))
     extra = extra.set_column(extra.schema.get_field_index(product), product, shuffled)
-    counts = {"new": n - len(old), "late": len(late), "corrected": len(corrected)}
-    return pa.concat_tables([before, extra.cast(table.schema)]), counts | {"deleted": len(deleted)}
+    extra = extra.cast(table.schema)
+    places = {"new": np.flatnonzero(at > end), "late": late, "corrected": corrected}
+    differing = {kind: table.take(rows) for kind, rows in places.items()} | {"deleted": extra}
+    return pa.concat_tables([before, extra]), differing
 
 
 def corrupted(
