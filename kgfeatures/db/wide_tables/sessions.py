@@ -178,9 +178,10 @@ class MicrosecondLoader(Loader):
 
     def load(self, data: Buffer) -> int:
         """Return the moment."""
-        (since_2000,) = struct.unpack(">q", data)
-        moment: int = since_2000 + EPOCH_MICROSECONDS
-        return min(max(moment, PAST_MICROSECONDS), FUTURE_MICROSECONDS)
+        moment = int.from_bytes(data, "big", signed=True) + EPOCH_MICROSECONDS
+        if PAST_MICROSECONDS <= moment <= FUTURE_MICROSECONDS:
+            return moment
+        return PAST_MICROSECONDS if moment < 0 else FUTURE_MICROSECONDS
 
 
 class RealArrayLoader(Loader):
