@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Way = Literal["lateral", "merge", "client"]
 
 # Of one unit of the planner's cost, of a look-up beside it, of a row that is sent, of a byte of it.
-COST_UNIT, LOOK_UP, SEND_ROW, SEND_BYTE = 2e-6, 6e-6, 5e-6, 6e-9
+COST_UNIT, LOOK_UP, SEND_ROW, SEND_BYTE = 2e-6, 6e-6, 1.5e-6, 6e-9
 # Of a row that is sorted on the server, of one that is searched for here, of one uploaded.
 SORT_ROW, SEARCH_ROW, UPLOAD_ROW = 4e-6, 0.8e-6, 1.5e-6
 # More than so many bytes of features are fetched only for the rows that labels found.
