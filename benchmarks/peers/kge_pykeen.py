@@ -74,8 +74,10 @@ class Peer:
         began = time.process_time()
         loop = self.loops[negatives]
         loop.train(
-            factory, num_epochs=1, batch_size=1024, use_tqdm=False, use_tqdm_batch=False,
-            # Otherwise the weights would be drawn anew; the first call insists on that.
+            factory, batch_size=1024, use_tqdm=False, use_tqdm_batch=False,
+            # It counts all epochs, and draws the weights anew unless it goes on, as it may not
+            # the first time.
+            num_epochs=len(loop.losses_per_epochs) + 1,
             continue_training=bool(loop.optimizer.state),
             clear_optimizer=False, only_size_probing=False, num_workers=0,
         )  # fmt: skip
