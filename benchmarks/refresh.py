@@ -319,6 +319,7 @@ def killed_in(home: Path, arguments: list[str], step: str, wait: float) -> bool:
         Database(lambda: launcher.ensure_running(home)) as database,
         (home.parent / "killed.log").open("ab") as log,
     ):
+        database.sql("select 1")  # the server runs
         process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
         while process.poll() is None:
             if set(booked) & set(database.sql(RUNNING).step):
