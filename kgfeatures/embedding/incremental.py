@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from kgfeatures.embedding.base import ScoreFunction, TrainingSettings
     from kgfeatures.types import FloatArray, IntArray
 
-EPOCHS = 5
+EPOCHS = 2
+LEARNING_RATE = 0.1
 REPLAYED = 3
 SWEEPS = 3
 
@@ -88,7 +89,9 @@ def partial_fit(
     old_triples : (n, 3) what `vectors` were trained on; a sample of it is learned again.
     new_triples : (m, 3) what is new, among new and old entities; relations are old ones.
     n_entities : old and new together.
-    settings : of the passes, `EPOCHS` unless they say; `dim` is that of the vectors.
+    settings : of the passes; None takes the model's with `EPOCHS` and `LEARNING_RATE`. `dim` is
+        that of the vectors. Longer and faster passes lose more of the new entities' first places
+        and disturb old questions less.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def partial_fit(
         raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
-    base = settings or settings_for(vectors.model, epochs=EPOCHS)
+    base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
     rng = np.random.default_rng(chosen.seed)
     with threads(chosen.threads):
