@@ -109,10 +109,7 @@ def measured(folder: Path, place: Path, bench: Bench) -> dict[str, Any]:
     (place / "day1").rename(grown)
     killed = kill_and_resume(grown, shop, second, bench)
     after_kills = differences(contents_of(grown), expected)
-    print(
-        f"compared {len(expected)} tables; different: {different or 'none'}; killed in {killed}, "
-    )
-    print(f"different after that: {after_kills or 'none'}")
+    print(f"killed in {', '.join(killed)}; different after that: {after_kills or 'none'}")
     both = [[total(costs, name) for name in INCREMENTAL] for costs in (first, second)]
     return {
         "changes": changes,
