@@ -57,10 +57,15 @@ def create_indexes(conn: Connection[TupleRow], table: Table) -> None:
             conn, "features_online.indexes", schema=table.schema, name=table.name
         )
     }
-    for name, definition in wanted_indexes(table).items():
-        if name not in there:
-            conn.execute(definition)
-    for name in there.keys() - wanted_indexes(table).keys():
+    wanted = wanted_indexes(table)
+    missing = [definition for name, definition in wanted.items() if name not in there]
+    if missing:
+        queries.execute(
+            conn, "features_online.reserve_build_memory", schema=table.schema, name=table.name
+        )
+    for definition in missing:
+        conn.execute(definition)
+    for name in there.keys() - wanted.keys():
         if name.startswith(_prefix(table)) and name.endswith(("_hnsw", "_words")):
             conn.execute(sql.SQL("drop index {}").format(sql.Identifier(table.schema, name)))
 
