@@ -86,7 +86,7 @@ def restate(
     queries.execute(conn, "restate.prune_relations")
     relations = [*touched["relations"], *measured]
     if relations:
-        queries.execute(conn, "restate.measure_relations", ids=relations)
+        queries.execute(conn, "store.measure_relations", ids=relations)
     return int(touched["n"])
 
 

@@ -77,7 +77,7 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
     queries.execute(conn, "store.remove_triples")
     queries.execute(conn, "store.upsert_triples")
     prune(conn)
-    queries.execute(conn, "store.measure_relations")
+    queries.execute(conn, "store.measure_relations", ids=None)
     return len(frame.drop_duplicates(list(REQUIRED)))
 
 

@@ -355,12 +355,16 @@ where relation.relation_id = orphan.relation_id;
 
 -- name: measure_relations
 -- Domain, range (null where they are of several types) and cardinality as the triples have them.
+-- Params: ids bigint[] (null = of all relations).
 with pairs as (
     select distinct
         relation_id,
         head_id,
         tail_id
     from kg.triple
+    where
+        relation_id = any(%(ids)s::bigint[])
+        or %(ids)s::bigint[] is null
 ),
 
 tails_of_head as (
