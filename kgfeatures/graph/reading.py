@@ -27,7 +27,12 @@ from kgfeatures.graph import (
 from kgfeatures.graph.cleaning import RefusedError, to_number
 from kgfeatures.graph.differences import Fates, compare_lines, compare_rows
 from kgfeatures.graph.kept import KINDS, NAMED
-from kgfeatures.graph.selection import REJECTED, require_few_rejected, require_rows
+from kgfeatures.graph.selection import (
+    REJECTED,
+    require_few_rejected,
+    require_rows,
+    require_whole,
+)
 from kgfeatures.graph.sources import fits
 
 if TYPE_CHECKING:
@@ -110,9 +115,9 @@ class Reader:
 
         Raises
         ------
-        DataError : it cannot be read, or too many of its rows are rejected.
+        DataError : it cannot be read, too many of its rows are rejected, or it was cut off.
         """
-        return self._required(loading.load(source.section, self.manifest, self._whole))
+        return self._required(source, loading.load(source.section, self.manifest, self._whole))
 
     def name(self, source: Source, loaded: Loaded, before: Fates) -> Fates:
         """Note which customers and products the rows of a source name; return the fates."""
@@ -126,9 +131,12 @@ class Reader:
     def _whole(self, table: str) -> pa.Table:
         return self.read_table(table, None)
 
-    def _required(self, loaded: Loaded) -> Loaded:
+    def _required(self, source: Source, loaded: Loaded) -> Loaded:
         require_few_rejected(loaded, self.max_rejected)
         require_rows(loaded)
+        if late.span_of(source.section) is None:
+            before = self.ledger.before.get(source.source_id, {})
+            require_whole(loaded, before.get("rows_loaded", 0))
         return loaded
 
     def _interactions(self, source: Source) -> None:
@@ -141,7 +149,7 @@ class Reader:
         else:
             delta = self._window(source, span)
             kept = Fates()
-        self._required(delta.loaded)
+        self._required(source, delta.loaded)
         rows = delta.loaded.rows.select(INTERACTION_COLUMNS)
         self._write("interaction", source, delta, rows, kept)
 
@@ -149,7 +157,7 @@ class Reader:
         before = self.ledger.fates(source.source_id)
         sheet = loading.read(source.section, self._whole, encoded=True)
         delta = compare_lines(source, sheet, self.manifest, before)
-        self._required(delta.loaded)
+        self._required(source, delta.loaded)
         self._write("document", source, delta, documents.as_rows(delta.loaded))
 
     def _attributes(self, source: Source) -> None:
@@ -177,7 +185,7 @@ class Reader:
         if loaded is None:
             loaded = loading.clean(source.section, sheet.plain(), self.manifest)
             weights = np.ones(loaded.rows.num_rows, dtype=np.int64)
-        self._required(loaded)
+        self._required(source, loaded)
         rows = descriptions.describe(loaded, weights)
         before = self.ledger.fates(source.source_id)
         delta = compare_rows(source, loaded, rows, before, NAMED)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from kgfeatures.types import IntArray
 
 MAX_REJECTED = 0.01
+LEAST_KEPT = 0.5
+CUT_FROM = 1000
+"""Sources that shrink by fewer rows than this are never taken for cut off."""
 REJECTED = "rejected"
 
 
@@ -178,6 +181,27 @@ def excluded(manifest: Manifest, keys: pa.Array) -> NDArray[np.bool_]:
 def nulls(values: pa.Array) -> NDArray[np.bool_]:
     """Return where an array is null: (n,)."""
     return values.is_null().to_numpy(zero_copy_only=False)
+
+
+def require_whole(loaded: Loaded, rows_before: int) -> None:
+    """Check that a source was not cut off: missing rows are taken for deleted ones.
+
+    Parameters
+    ----------
+    rows_before : the rows that were loaded from it last time.
+
+    Raises
+    ------
+    DataError : more than half of them, and more than `CUT_FROM`, are no more.
+    """
+    now = loaded.rows_loaded()
+    if now >= LEAST_KEPT * rows_before or rows_before - now <= CUT_FROM:
+        return
+    raise DataError(
+        f"{loaded.section.name} has {now:,} rows to load where it had {rows_before:,} last time; a "
+        "file cut off half-way looks like that, so nothing was loaded. Bring the whole of it, or "
+        "if so many rows are really gone: kgfeatures ingest DIR --force"
+    )
 
 
 def require_rows(loaded: Loaded) -> None:

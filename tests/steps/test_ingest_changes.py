@@ -300,3 +300,25 @@ def test_late_rows_need_a_column_of_times(db, write, orders):
     folder = write(TABLE)
     with pytest.raises(DataError, match="'at' is of type text; rows can be read since a time only"):
         ingest(db, folder)
+
+
+def lines(count: int) -> str:
+    """A file of so many lines, each of another customer."""
+    return HEADER + "".join(f"c{n},p{n % 50},2024-01-{n % 28 + 1:02},1\n" for n in range(count))
+
+
+def test_a_file_that_was_cut_off_is_not_taken_for_deleted_rows(db, write):
+    folder = write(DAYS, days__a_csv=lines(3000))
+    ingest(db, folder)
+    write(DAYS, days__a_csv=lines(1400))
+    with pytest.raises(DataError, match="days/a.csv has 1,400 rows to load where it had 3,000"):
+        ingest(db, folder)
+    assert db.sql("select count(*) as n from raw.interaction").n.item() == 3000
+    assert ingest(db, folder, force=True).rows["raw.interaction"] == 1400
+
+
+def test_many_deleted_rows_are_deleted(db, write):
+    folder = write(DAYS, days__a_csv=lines(3000))
+    ingest(db, folder)
+    write(DAYS, days__a_csv=lines(1600))
+    assert ingest(db, folder).rows["raw.interaction"] == 1600
