@@ -6,23 +6,39 @@ select ops.data_cutoff() as known_at;
 
 -- name: facts
 -- The distinct triples of kg.fact known and true at a time. One row per triple, ordered.
--- What was bought twice is hashed once, which the view cannot do.
+-- Each key is hashed once, which the view cannot do.
 -- Params: known_at timestamptz.
-with purchase as (
-    select distinct
+with customer as materialized (
+    select
         customer_id,
+        kg.entity_id('customer', customer_id) as entity_id
+    from (select distinct customer_id from raw.interaction) as key
+),
+
+product as materialized (
+    select
         product_id,
-        event
-    from raw.interaction
-    where occurred_at <= %(known_at)s
+        kg.entity_id('product', product_id) as entity_id
+    from (select distinct product_id from raw.interaction) as key
+),
+
+event as materialized (
+    select
+        event,
+        kg.relation_id(raw.relation_of(event)) as relation_id
+    from (select distinct event from raw.interaction) as name
 ),
 
 fact as (
     select
-        kg.entity_id('customer', customer_id) as head_id,
-        kg.relation_id(raw.relation_of(event)) as relation_id,
-        kg.entity_id('product', product_id) as tail_id
-    from purchase
+        customer.entity_id as head_id,
+        event.relation_id,
+        product.entity_id as tail_id
+    from raw.interaction as done
+    inner join event on done.event = event.event
+    inner join customer on done.customer_id = customer.customer_id
+    inner join product on done.product_id = product.product_id
+    where done.occurred_at <= %(known_at)s
     union
     select
         head_id,
