@@ -18,8 +18,9 @@ from kgfeatures.embedding import score_function, settings_for
 from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import GraphVectors, check_triples, with_inverses
 from kgfeatures.embedding.sampling import Questions, Sampler
-from kgfeatures.embedding.training import Trainer, threads
+from kgfeatures.embedding.training import Trainer
 from kgfeatures.errors import DataError
+from kgfeatures.threads import torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def partial_fit(
     base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
     rng = np.random.default_rng(chosen.seed)
-    with threads(chosen.threads):
+    with torch_threads(chosen.threads):
         entities = placed(function, vectors, new_triples, n_entities, rng)
         size = min(len(old_triples), REPLAYED * len(new_triples))
         replayed = old_triples[rng.choice(len(old_triples), size, replace=False)]

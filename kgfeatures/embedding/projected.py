@@ -48,11 +48,8 @@ class ProjectedTrainer(Trainer):
         settings: TrainingSettings,
     ) -> None:
         super().__init__(TransE(), triples, sizes, settings)
-        mixed = self.sampler
         self.projected = model
-        self.grouped = RelationSampler(
-            mixed.triples, self.questions, mixed.batch_size, mixed.negatives, mixed.seed
-        )
+        self.grouped = RelationSampler(self.sampler)
         self.steps = self.default_steps()
 
     def start(self) -> None:

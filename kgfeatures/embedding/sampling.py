@@ -175,23 +175,23 @@ class Sampler:
 
 
 class RelationSampler(Sampler):
-    """Batches of one relation each, so that what belongs to a relation is used for all of it."""
+    """Batches of one relation each, so that what belongs to a relation is used for all of it.
 
-    def __init__(
-        self,
-        triples: NDArray[np.int32],
-        questions: Questions,
-        batch_size: int,
-        negatives: int,
-        seed: int,
-    ) -> None:
-        super().__init__(triples, questions, batch_size, negatives, seed)
-        counts = np.bincount(triples[:, 1])
-        parts = -(-counts // batch_size)
+    Parameters
+    ----------
+    mixed : the sampler whose triples, seed and sizes these batches take.
+    """
+
+    def __init__(self, mixed: Sampler) -> None:
+        super().__init__(
+            mixed.triples, mixed.questions, mixed.batch_size, mixed.negatives, mixed.seed
+        )
+        counts = np.bincount(self.triples[:, 1])
+        parts = -(-counts // self.batch_size)
         relation, part = spread(np.zeros_like(parts), parts)
         first = np.cumsum(counts) - counts
-        self._start = first[relation] + part * batch_size
-        self._stop = np.minimum(self._start + batch_size, (first + counts)[relation])
+        self._start = first[relation] + part * self.batch_size
+        self._stop = np.minimum(self._start + self.batch_size, (first + counts)[relation])
         self._turn = np.arange(len(self._start))
 
     @property

@@ -17,8 +17,9 @@ from kgfeatures.embedding import checkpoint, score_function, settings_for
 from kgfeatures.embedding.base import check_triples
 from kgfeatures.embedding.evaluation import evaluate
 from kgfeatures.embedding.projected import trainer_of
-from kgfeatures.embedding.training import steps_within, threads
+from kgfeatures.embedding.training import steps_within
 from kgfeatures.errors import DataError
+from kgfeatures.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -251,7 +252,7 @@ def fit(  # noqa: PLR0913
     check_triples(triples, n_entities, n_relations)
     if valid is not None:
         check_valid(valid, triples, n_entities, n_relations)
-    with threads(chosen.threads):
+    with torch_threads(chosen.threads):
         trainer = trainer_of(function, triples, (n_entities, n_relations), chosen)
         run = Run(
             trainer,

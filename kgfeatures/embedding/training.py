@@ -10,7 +10,6 @@ Ruffinelli, Broscheit, Gemulla 2020, "You CAN Teach an Old Dog New Tricks!" (los
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +23,6 @@ from kgfeatures.embedding.sampling import Questions, Sampler
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from torch import Tensor
 
     from kgfeatures.embedding.base import ScoreFunction
@@ -36,17 +33,6 @@ FINAL_RATE = 0.01
 START_VALUES = 0
 CALIBRATION_SHARE = 0.02  # of the budget
 CALIBRATION_STEPS = 5
-
-
-@contextmanager
-def threads(count: int) -> Generator[None]:
-    """Run torch on so many threads: sums come in one order, so that bits repeat."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Trainer:

@@ -23,6 +23,7 @@ import numpy as np
 
 from kgfeatures.errors import DataError, MissingExtraError
 from kgfeatures.llm.base import TextEncoder
+from kgfeatures.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -213,7 +214,7 @@ class TransformerEncoder(TextEncoder):
         """Return the means of the last hidden states over all tokens of texts of one length."""
         import torch
 
-        with torch.inference_mode(), _threads(self.threads):
+        with torch.inference_mode(), torch_threads(self.threads):
             states = self._model(**{name: torch.tensor(rows) for name, rows in tokens.items()})
             mean = states.last_hidden_state.mean(1)
         return np.asarray(mean.numpy(), dtype=np.float32)
@@ -237,16 +238,3 @@ def _no_progress_bar() -> Generator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def _threads(count: int) -> Generator[None]:
-    """Let torch compute with this many threads, then with as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

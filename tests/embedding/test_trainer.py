@@ -136,7 +136,8 @@ def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order(
     kind: type[Sampler],
 ) -> None:
     triples = grid(4).astype(np.int32)
-    sampler = kind(triples, Questions(triples, 16, 2), 10, 4, seed=0)
+    mixed = Sampler(triples, Questions(triples, 16, 2), 10, 4, seed=0)
+    sampler = RelationSampler(mixed) if kind is RelationSampler else mixed
     n = sampler.steps_per_epoch
     epochs = [[sampler.batch(step) for step in range(at, at + n)] for at in (0, n)]
     visited = [
