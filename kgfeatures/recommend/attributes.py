@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from kgfeatures.errors import DataError
-from kgfeatures.recommend.item_item import ItemItem, NeighborRows, row_blocks, unit_rows
+from kgfeatures.recommend.item_item import ItemItem, nearest_rows, unit_rows
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from kgfeatures.recommend.base import Purchases
 
 
@@ -53,9 +54,4 @@ class Attributes(ItemItem):
         has = self.attributes.copy()
         products = np.bincount(has.indices)
         has.data = np.log(n / products[has.indices])
-        unit = unit_rows(has)
-        rows = NeighborRows(n, self.top)
-        for block in row_blocks(np.arange(n), n):
-            cosine = csr_matrix(unit[block] @ unit.T)
-            rows.add(block, cosine.astype(np.float32).toarray())
-        return rows.matrix()
+        return nearest_rows(unit_rows(has), self.top)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from kgfeatures.types import IntArray
+    from kgfeatures.types import FloatArray, IntArray
 
 
 class ItemItem(Recommender):
@@ -119,3 +119,20 @@ class NeighborRows:
         starts = np.concatenate([[0], self._counts.cumsum()])
         data, columns = np.concatenate(self._weights), np.concatenate(self._columns)
         return csr_matrix((data, columns, starts), shape=(n, n))
+
+
+def nearest_rows(unit: csr_matrix | FloatArray, top: int | None) -> csr_matrix:
+    """Return the table of the highest cosines above 0 between rows of length 1, (n, anything)."""
+    products = np.arange(_height(unit))
+    rows = NeighborRows(len(products), top)
+    for block in row_blocks(products, len(products)):
+        if isinstance(unit, np.ndarray):
+            cosine = unit[block] @ unit.T
+        else:
+            cosine = csr_matrix(unit[block] @ unit.T).astype(np.float32).toarray()
+        rows.add(block, cosine)
+    return rows.matrix()
+
+
+def _height(rows: csr_matrix | FloatArray) -> int:
+    return len(rows) if isinstance(rows, np.ndarray) else len(rows.indptr) - 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kgfeatures.errors import DataError
-from kgfeatures.recommend.item_item import ItemItem, NeighborRows, row_blocks
+from kgfeatures.recommend.item_item import ItemItem, nearest_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -53,7 +53,4 @@ class Texts(ItemItem):
         vectors = np.nan_to_num(self.vectors, nan=0.0)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit = (vectors / np.where(length > 0, length, 1)).astype(np.float32)
-        rows = NeighborRows(n, self.top)
-        for block in row_blocks(np.arange(n), n):
-            rows.add(block, unit[block] @ unit.T)
-        return rows.matrix()
+        return nearest_rows(unit, self.top)
