@@ -121,6 +121,7 @@ def publish(
     if relations is not None:
         rows[f"{table}_relation"] = _load_relations(conn, f"{table}_relation", relations)
     _register(conn, card, matrix.shape[1])
+    queries.execute(conn, "indexes.reserve_memory", schema="emb", name=f"m_{card.model_id}")
     queries.execute(conn, "embed.index_tables", model_id=card.model_id)
     for entity_type, name in sorted(card.feature_tables.items()):
         made: int = queries.scalar(

@@ -93,7 +93,6 @@ begin
     execute format('alter table emb.m_%1$s_relation add primary key (relation_id, direction)', model_id);
     -- pgvector indexes at most 2000 dimensions; wider vectors are always scanned exactly.
     if card.dim <= 2000 then
-        perform ops.reserve_build_memory(format('emb.m_%s', model_id)::regclass);
         execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
     end if;
     execute format('analyze emb.m_%1$s', model_id);

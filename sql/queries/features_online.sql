@@ -155,11 +155,3 @@ select ops.drop_plain_views(to_regclass(%(target)s));
 
 -- name: refresh_plain_views
 select ops.refresh_plain_views();
-
--- name: reserve_build_memory
--- Lets this transaction build the indexes of a loaded table in memory. One row.
--- Params: schema text, name text.
-select
-    ops.reserve_build_memory(
-        to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))
-    ) as setting;

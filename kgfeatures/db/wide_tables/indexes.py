@@ -60,9 +60,7 @@ def create_indexes(conn: Connection[TupleRow], table: Table) -> None:
     wanted = wanted_indexes(table)
     missing = [definition for name, definition in wanted.items() if name not in there]
     if missing:
-        queries.execute(
-            conn, "features_online.reserve_build_memory", schema=table.schema, name=table.name
-        )
+        queries.execute(conn, "indexes.reserve_memory", schema=table.schema, name=table.name)
     for definition in missing:
         conn.execute(definition)
     for name in there.keys() - wanted.keys():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kgfeatures.db import queries
+
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -31,7 +33,7 @@ def setting(conn: Connection[TupleRow]) -> int:
 
 def test_a_build_gets_twice_the_table(conn: Connection[TupleRow], loaded: int) -> None:
     conn.execute("set local effective_cache_size = '1GB'")
-    conn.execute("select ops.reserve_build_memory('loaded')")
+    queries.execute(conn, "indexes.reserve_memory", schema="pg_temp", name="loaded")
     assert setting(conn) == 2 * loaded
 
 
@@ -39,7 +41,7 @@ def test_a_build_never_gets_more_than_its_share_of_the_machine(
     conn: Connection[TupleRow], loaded: int
 ) -> None:
     conn.execute("set local effective_cache_size = '8MB'")
-    conn.execute("select ops.reserve_build_memory('loaded')")
+    queries.execute(conn, "indexes.reserve_memory", schema="pg_temp", name="loaded")
     assert setting(conn) == 2048 * KB < 2 * loaded
 
 
@@ -47,7 +49,7 @@ def test_a_build_keeps_more_memory_that_it_already_has(
     conn: Connection[TupleRow], loaded: int
 ) -> None:
     conn.execute("set local maintenance_work_mem = '1GB'")
-    conn.execute("select ops.reserve_build_memory('loaded')")
+    queries.execute(conn, "indexes.reserve_memory", schema="pg_temp", name="loaded")
     assert setting(conn) == KB**3 > 2 * loaded
 
 
@@ -56,6 +58,6 @@ def test_what_comes_after_the_transaction_has_what_the_server_gives(
 ) -> None:
     before = setting(conn)
     with conn.transaction(force_rollback=True):
-        conn.execute("select ops.reserve_build_memory('loaded')")
+        queries.execute(conn, "indexes.reserve_memory", schema="pg_temp", name="loaded")
         assert setting(conn) == 2 * loaded
     assert setting(conn) == before
