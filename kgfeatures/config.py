@@ -1,4 +1,6 @@
-"""The settings that come from outside: four environment variables, each with a default.
+"""The settings that come from outside, and where the files are that ship beside the package.
+
+Four environment variables, each with a default:
 
 $KGFEATURES_HOME         data directory of the embedded database and of caches
 $KGFEATURES_DSN          the user's own PostgreSQL, instead of the embedded one
@@ -12,6 +14,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgfeatures.errors import ConfigError
+
+PACKAGE = Path(__file__).resolve().parent
 SYSTEM_HOME = Path("/var/lib/kgfeatures")
 
 
@@ -46,3 +51,28 @@ def default_home() -> Path:
         return SYSTEM_HOME
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "kgfeatures"
+
+
+def shipped_folder(
+    what: str, name: str, within: str, inside: str | None = None, package: Path = PACKAGE
+) -> Path:
+    """Return a folder that ships with the package: the checkout's first, else the package's.
+
+    An editable install may leave a stale copy in the package, so the checkout wins.
+
+    Parameters
+    ----------
+    what : the files that are looked for, for the message.
+    name, inside : the folder at the top of the checkout, and in the package (None = the same).
+    within : a file or folder that stands in it, by which it is known.
+
+    Raises
+    ------
+    ConfigError : neither the checkout nor the package has one.
+    """
+    candidates = (package.parent / name, package / (inside or name))
+    for folder in candidates:
+        if (folder / within).exists():
+            return folder
+    places = " nor ".join(str(folder) for folder in candidates)
+    raise ConfigError(f"no {what}: neither {places} holds {within}; install kgfeatures again")

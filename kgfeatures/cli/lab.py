@@ -11,16 +11,20 @@ from typing import Annotated
 
 import typer
 
+from kgfeatures.config import shipped_folder
 from kgfeatures.errors import MissingExtraError
 
-_PACKAGE = Path(__file__).parent.parent
 FIRST_NOTEBOOK = "01_first_hour.ipynb"
 
 
 def notebooks() -> Path:
-    """Return the folder of the notebooks: the checkout's, else the installed package's."""
-    checkout = _PACKAGE.parent / "notebooks"
-    return checkout if (checkout / FIRST_NOTEBOOK).exists() else _PACKAGE / "notebooks"
+    """Return the folder of the notebooks: the checkout's, else the installed package's.
+
+    Raises
+    ------
+    ConfigError : neither has them.
+    """
+    return shipped_folder("notebooks", "notebooks", FIRST_NOTEBOOK)
 
 
 def copy_notebook(folder: Path) -> Path:

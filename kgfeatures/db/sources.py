@@ -1,19 +1,20 @@
-"""Where the SQL files are: in the checkout first, else inside the installed package.
+"""The SQL files: where they are, and their text.
 
-An editable install may leave a stale copy in the package, so the checkout wins. Text read here
-becomes a LiteralString: these files are part of the program, and the only SQL that is.
+Text read here becomes a LiteralString: these files are part of the program, and the only SQL that
+is.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import LiteralString, cast
+from typing import TYPE_CHECKING, LiteralString, cast
 
-from kgfeatures.errors import MigrationError
+from kgfeatures.config import PACKAGE, shipped_folder
+from kgfeatures.errors import ConfigError, MigrationError
 
-PACKAGE = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,10 @@ def sql_folder(package: Path = PACKAGE) -> Path:
     ------
     MigrationError : neither the checkout nor the package has one.
     """
-    candidates = (package.parent / "sql", package / "sql")
-    for folder in candidates:
-        if (folder / "migrations").is_dir():
-            return folder
-    places = " nor ".join(str(folder) for folder in candidates)
-    raise MigrationError(f"no SQL files: neither {places} exists; install kgfeatures again")
+    try:
+        return shipped_folder("SQL files", "sql", "migrations", package=package)
+    except ConfigError as error:
+        raise MigrationError(str(error)) from None
 
 
 def read(path: Path, folder: Path) -> Source:

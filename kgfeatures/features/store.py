@@ -12,24 +12,23 @@ import importlib
 import re
 import string
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kgfeatures.config import PACKAGE, shipped_folder
 from kgfeatures.db import connect
 from kgfeatures.db.environment import environment
 from kgfeatures.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from feast import FeatureStore
     from feast.repo_contents import RepoContents
 
     from kgfeatures.db import Database
-
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def repository_folder(package: Path = PACKAGE) -> Path:
@@ -39,12 +38,10 @@ def repository_folder(package: Path = PACKAGE) -> Path:
     ------
     ConfigError : neither the checkout nor the package has one.
     """
-    candidates = (package.parent / "feature_repo", package / "feature_repo_template")
-    for folder in candidates:
-        if (folder / "feature_store.yaml").is_file():
-            return folder
-    places = " nor ".join(str(folder) for folder in candidates)
-    raise ConfigError(f"no Feast definitions: neither {places} exists; install kgfeatures again")
+    return shipped_folder(
+        *("Feast definitions", "feature_repo", "feature_store.yaml", "feature_repo_template"),
+        package=package,
+    )
 
 
 class Repository:
