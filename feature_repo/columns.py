@@ -1,4 +1,4 @@
-r"""The columns of the profiles: type and meaning, word for word as in `\d+ feature.<table>`."""
+r"""The columns of feature tables: type and meaning, word for word as in `\d+ feature.<table>`."""
 
 from feast.types import Array, Float64, Int32, String
 
@@ -206,4 +206,63 @@ PRODUCT_PROFILE = {
         ),
     ),
     "theme": (String, "Its theme: the most certain one, then the first by name; null = unknown."),
+}
+
+
+PRODUCT_TRIPLES = {
+    "triples": (
+        Array(String),
+        (
+            "Its triples as relation:tail, sorted; what customers bought and tails that are "
+            "customers are not among them. Empty = what was said of it holds no more."
+        ),
+    ),
+    "degree": (Int32, "Number of its triples listed."),
+    "brand": (
+        String,
+        ("The tail of has_brand: the most certain one, then the first by name; null = unknown."),
+    ),
+    "category": (
+        String,
+        ("The tail of in_category: the most certain one, then the first by name; null = unknown."),
+    ),
+    "department": (
+        String,
+        (
+            "The tail of in_department: the most certain one, then the first by name; null = "
+            "unknown."
+        ),
+    ),
+    "colour": (
+        String,
+        ("The tail of has_colour: the most certain one, then the first by name; null = unknown."),
+    ),
+    "material": (
+        String,
+        ("The tail of made_of: the most certain one, then the first by name; null = unknown."),
+    ),
+    "object": (
+        String,
+        ("The tail of is_a: the most certain one, then the first by name; null = unknown."),
+    ),
+    "theme": (
+        String,
+        ("The tail of has_theme: the most certain one, then the first by name; null = unknown."),
+    ),
+}
+
+
+CUSTOMER_TRIPLES = {
+    "triples": (
+        Array(String),
+        (
+            "Their triples as relation:tail, sorted; what they bought and tails that are "
+            "customers are not among them. Empty = what was said of them holds no more."
+        ),
+    ),
+    "degree": (Int32, "Number of their triples listed."),
+    "country": (
+        String,
+        ("The tail of lives_in: the most certain one, then the first by name; null = unknown."),
+    ),
 }

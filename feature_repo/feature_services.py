@@ -6,9 +6,11 @@ from feature_views import (
     customer_profile,
     customer_recommendation,
     customer_text_vector,
+    customer_triples,
     product_graph_vector,
     product_profile,
     product_text_vector,
+    product_triples,
     segment_behaviour,
 )
 
@@ -38,4 +40,18 @@ customer_profile_v1 = FeatureService(
     features=[customer_profile],
     description="Customer behaviour alone: no vectors, small and quick. Join: customer_id.",
     tags={"description_zh": "仅顾客行为特征，不含向量。"},
+)
+
+product_triples_v1 = FeatureService(
+    name="product_triples_v1",
+    features=[product_triples],
+    description="What the graph says of a product: triples, brand, colour … Join: product_id.",
+    tags={"description_zh": "商品的知识图谱三元组。"},
+)
+
+customer_triples_v1 = FeatureService(
+    name="customer_triples_v1",
+    features=[customer_triples],
+    description="What the graph says of a customer, but for what they bought. Join: customer_id.",
+    tags={"description_zh": "顾客的知识图谱三元组，不含购买记录。"},
 )

@@ -5,7 +5,7 @@ Three columns of a source are no features: the join key, event_timestamp and cre
 
 from datetime import timedelta
 
-from columns import CUSTOMER_PROFILE, PRODUCT_PROFILE
+from columns import CUSTOMER_PROFILE, CUSTOMER_TRIPLES, PRODUCT_PROFILE, PRODUCT_TRIPLES
 from entities import customer, product
 from feast import FeatureView, Field
 from feast.types import Array, Float32, Int32, String
@@ -14,9 +14,11 @@ from sources import (
     customer_profile_source,
     customer_recommendation_source,
     customer_text_vector_source,
+    customer_triples_source,
     product_graph_vector_source,
     product_profile_source,
     product_text_vector_source,
+    product_triples_source,
     segment_behaviour_source,
 )
 
@@ -59,6 +61,44 @@ product_profile = FeatureView(
     description="How each product sold up to a cut-off: buyers, orders, revenue, price, returns.",
     tags={
         "description_zh": "商品画像：截止时刻之前的购买人数、订单、销售额、价格和退货。",
+        "made_by": "kgfeatures profile",
+    },
+)
+
+product_triples = FeatureView(
+    name="product_triples",
+    entities=[product],
+    schema=[
+        product_key,
+        *(
+            Field(name=name, dtype=dtype, description=description)
+            for name, (dtype, description) in PRODUCT_TRIPLES.items()
+        ),
+    ],
+    source=product_triples_source,
+    ttl=NEVER_EXPIRES,
+    description="What the graph says of each product, as true and known then: triples, brand …",
+    tags={
+        "description_zh": "商品的知识图谱三元组：当时为真且已知的关系与尾实体。",
+        "made_by": "kgfeatures profile",
+    },
+)
+
+customer_triples = FeatureView(
+    name="customer_triples",
+    entities=[customer],
+    schema=[
+        customer_key,
+        *(
+            Field(name=name, dtype=dtype, description=description)
+            for name, (dtype, description) in CUSTOMER_TRIPLES.items()
+        ),
+    ],
+    source=customer_triples_source,
+    ttl=NEVER_EXPIRES,
+    description="What the graph says of each customer, as true and known then, but for purchases.",
+    tags={
+        "description_zh": "顾客的知识图谱三元组：当时为真且已知的关系与尾实体，不含购买记录。",
         "made_by": "kgfeatures profile",
     },
 )

@@ -26,6 +26,20 @@ product_profile_source = PostgreSQLSource(
     **TIMES,
 )
 
+product_triples_source = PostgreSQLSource(
+    name="product_triples_source",
+    table="feature.product_triples",
+    description="What the graph says of each product, one row per product and change.",
+    **TIMES,
+)
+
+customer_triples_source = PostgreSQLSource(
+    name="customer_triples_source",
+    table="feature.customer_triples",
+    description="What the graph says of each customer, one row per customer and change.",
+    **TIMES,
+)
+
 customer_graph_vector_source = PostgreSQLSource(
     name="customer_graph_vector_source",
     query="""

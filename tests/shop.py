@@ -18,6 +18,7 @@ from kgfeatures.steps.profile import profile
 from kgfeatures.steps.publish import publish
 from kgfeatures.steps.recommend import recommend
 from kgfeatures.steps.segment import segment
+from kgfeatures.steps.triples import triples
 
 if TYPE_CHECKING:
     from kgfeatures.db import Database
@@ -52,6 +53,7 @@ def build(database: Database, folder: Path) -> None:
     run_graph(database, settings=TrainingSettings(dim=16, epochs=3, negatives=64))
     run_text(database)
     profile(database)
+    triples(database)
     segment(database)
     recommend(database)
     publish(database)

@@ -26,11 +26,13 @@ Force = Annotated[bool, typer.Option("--force", help="Do it even when nothing ch
 
 
 def profile(*, force: Force = False) -> None:
-    """Compute the profiles of customers and products, with monthly history."""
+    """Compute the profiles of customers and products, and what the graph says, with history."""
     from kgfeatures.steps import profile as step
+    from kgfeatures.steps import triples
 
     with connect() as database, terminal_progress() as progress:
         report(step.profile(database, progress=progress, force=force))
+        report(triples.triples(database, progress=progress, force=force))
 
 
 @app.command()

@@ -30,6 +30,7 @@ class Stage(StrEnum):
     GRAPH = "graph"
     TEXT = "text"
     PROFILE = "profile"
+    TRIPLES = "triples"
     SEGMENT = "segment"
     RECOMMEND = "recommend"
     PUBLISH = "publish"

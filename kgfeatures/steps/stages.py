@@ -202,6 +202,12 @@ def _profile(_plan: Plan) -> Iterable[Call]:
     yield Call("profile", lambda db, told: profile(db, progress=told))
 
 
+def _triples(_plan: Plan) -> Iterable[Call]:
+    from kgfeatures.steps.triples import triples
+
+    yield Call("triples", lambda db, told: triples(db, progress=told))
+
+
 def _segment(plan: Plan) -> Iterable[Call]:
     from kgfeatures.steps.segment import DEFAULT_NAME, SegmentSettings
 
@@ -247,6 +253,7 @@ STAGES: dict[str, Callable[[Plan], Iterable[Call]]] = {
     "graph": _graph,
     "text": _text,
     "profile": _profile,
+    "triples": _triples,
     "segment": _segment,
     "recommend": _recommend,
     "publish": _publish,

@@ -152,7 +152,7 @@ def test_a_log_of_cron_has_plain_lines_and_a_table(run, folder) -> None:
     assert status == 0
     assert last_line(out) == (
         "nothing to do; current as of 2024-01-03 00:00 UTC, the data cut-off: "
-        "everything but graph, text, segment, recommend, publish (left out)"
+        "everything but graph, text, triples, segment, recommend, publish (left out)"
     )
 
 

@@ -45,7 +45,7 @@ def test_a_changed_definition_changes_the_fingerprint(tmp_path) -> None:
 @pytest.mark.slow
 def test_views_name_type_and_explain_the_columns_as_the_tables_do(conn) -> None:
     views = {view.name: view for view in parse_definitions(Repository().folder).feature_views}
-    for name in ("customer_profile", "product_profile"):
+    for name in ("customer_profile", "product_profile", "customer_triples", "product_triples"):
         columns = conn.execute(
             "select attname, format_type(atttypid, null), col_description(attrelid, attnum)"
             " from pg_attribute where attrelid = %s::regclass and attnum > 3 order by attnum",
