@@ -34,7 +34,7 @@ lint: $(STAMP)  ## formatting, style, types, layers, SQL
 	@$(BIN)/pyright
 	@$(BIN)/sqlfluff lint --disable-progress-bar sql
 
-bench: $(STAMP)  ## every benchmark; each prints one JSON object as its last line
+bench: $(STAMP)  ## every benchmark, on what ships or is generated; each prints one JSON object as its last line
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:  ## remove the environment, caches and builds; the data in its home folder stays

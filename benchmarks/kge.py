@@ -1,9 +1,10 @@
 """Link prediction on a benchmark graph, optionally beside PyKEEN in the same run.
 
-    python benchmarks/kge.py DIR --model transe --seconds 60 --peer pykeen
+    python benchmarks/kge.py [DIR] --model transe --seconds 60 --peer pykeen
 
 DIR holds a graph in OpenKE's layout (train2id.txt, valid2id.txt, test2id.txt) or as text of head,
-relation and tail between tabs (train.txt, valid.txt, test.txt). Protocol:
+relation and tail between tabs (train.txt, valid.txt, test.txt). Without one it is who bought what
+in the shop that kgfeatures ships, 2,000 triples each drawn for valid and test. Protocol:
 - trained on train alone, for --seconds of CPU time of one thread, set-up and calibration included;
 - ranks are filtered by train, valid and test, of heads and tails, among all entities; the true
   answer takes the middle place among equal scores;
@@ -30,7 +31,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from kgfeatures.datasets import online_retail
 from kgfeatures.embedding import MODELS, precision, settings_for
 from kgfeatures.embedding.evaluation import (
     by_category,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "valid", "test")
 PEER = Path(__file__).parent / "peers" / "kge_pykeen.py"
 PEER_SLICES = 4
+HELD_OUT = 2000
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,28 @@ def read(folder: Path) -> Graph:
     elif (folder / "train.txt").exists():
         splits = read_text(folder)
     else:
-        raise DataError(f"{folder} holds neither train2id.txt nor train.txt")
+        raise DataError(f"{folder} holds neither train2id.txt nor train.txt; name another folder")
+    return numbered(folder.resolve().name, splits)
+
+
+def numbered(name: str, splits: dict[str, IntArray]) -> Graph:
+    """Return a graph of as many entities and relations as its triples name."""
     known = np.concatenate(list(splits.values()))
     sizes = int(known[:, (0, 2)].max()) + 1, int(known[:, 1].max()) + 1
-    return Graph(folder.resolve().name, splits, sizes)
+    return Graph(name, splits, sizes)
+
+
+def shipped() -> Graph:
+    """Return who bought what in Online Retail, valid and test drawn from it."""
+    folder = online_retail()
+    lines = pd.read_parquet(folder / "online_retail.parquet", columns=["Customer ID", "StockCode"])
+    bought = lines.dropna().drop_duplicates().sort_values(["Customer ID", "StockCode"])
+    customers, names = pd.factorize(bought["Customer ID"])
+    products, _ = pd.factorize(bought["StockCode"])
+    triples = np.column_stack([customers, np.zeros_like(customers), len(names) + products])
+    order = np.random.default_rng(0).permutation(len(triples))
+    valid, test, train = np.split(triples[order], [HELD_OUT, 2 * HELD_OUT])
+    return numbered(folder.name, {"train": train, "valid": valid, "test": test})
 
 
 def read_text(folder: Path) -> dict[str, IntArray]:
@@ -182,7 +204,7 @@ def show(name: str, metrics: RankMetrics) -> None:
 def arguments() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", nargs="?", type=Path, help="the shipped shop if there is none")
     parser.add_argument("--model", choices=sorted(MODELS), default="transe")
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU-seconds of training")
     parser.add_argument("--dim", type=int, default=128)
@@ -198,7 +220,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train, evaluate, print a table and one JSON object."""
     given = arguments()
-    graph = read(given.folder)
+    try:
+        graph = read(given.folder) if given.folder else shipped()
+    except (DataError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
     names = ("dim", "negatives", "seed", "precision")
     settings = settings_for(given.model, **{name: getattr(given, name) for name in names})
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in graph.splits.items())

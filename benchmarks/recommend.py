@@ -286,6 +286,8 @@ def main() -> None:
     parser.add_argument("--time-split", type=lambda text: pd.Timestamp(text, tz="UTC"))
     parser.add_argument("--epochs", type=int, default=TrainingSettings().epochs)
     given = parser.parse_args()
+    if not (given.folder / "dataset.yaml").exists():
+        parser.exit(2, f"{given.folder} holds no dataset.yaml; name a folder that does, or none\n")
 
     shop = load(given.folder)
     end = shop.purchases["occurred_at"].max().floor("D") + pd.Timedelta(days=1)

@@ -64,6 +64,8 @@ def main() -> None:
     parser.add_argument("--skip", action="append", default=[], help="a stage to leave out")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if not (given.folder / "dataset.yaml").exists():
+        parser.exit(2, f"{given.folder} holds no dataset.yaml; name a folder that does, or none\n")
     if given.run:
         print(json.dumps(costs_of_refresh(given.folder, given.skip)))
         return

@@ -254,6 +254,8 @@ def main() -> None:
     parser.add_argument("--beside", type=Path)
     parser.add_argument("--keep-running", action="store_true", help="leave the server running")
     given = parser.parse_args()
+    if given.beside and not (given.beside / "costs.json").exists():
+        parser.exit(2, f"{given.beside} holds no costs.json; name the FOLDER of an earlier run\n")
     folder = given.folder.absolute() if given.folder else Path(tempfile.mkdtemp())
     home = folder / "home"
     os.environ["KGFEATURES_HOME"] = str(home)
