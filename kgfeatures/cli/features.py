@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,13 @@ def training_set(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="csv or parquet to write.", show_default=False)
     ],
+    *,
+    later_vectors: Annotated[
+        bool,
+        typer.Option(
+            "--later-vectors", help="Take vectors even where they were trained after a label."
+        ),
+    ] = False,
 ) -> None:
     """Join labels with the features that were known at their time, into a file."""
     from kgfeatures.features import training_set as joined
@@ -70,7 +78,11 @@ def training_set(
     _writer(output)
     with connect() as database:
         asked = features[0] if len(features) == 1 else features
-        frame = joined(entity_df, asked, database=database)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            frame = joined(entity_df, asked, database=database, later_vectors=later_vectors)
+        for warning in told:
+            typer.echo(f"warning: {warning.message}", err=True)
         _write(frame, output)
         if "customer_id" in frame.columns:
             written = PersonalFile(output.expanduser().absolute(), "export", "customers' features")

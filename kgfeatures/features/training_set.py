@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kgfeatures.db import connect
 from kgfeatures.errors import DataError
 from kgfeatures.features.requests import Request, resolve
 from kgfeatures.features.store import open_store
+from kgfeatures.features.versions import Version, versions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from feast import FeatureStore
@@ -30,6 +33,7 @@ def training_set(
     *,
     database: Database | None = None,
     full_feature_names: bool | None = None,
+    later_vectors: bool = False,
 ) -> pd.DataFrame:
     """Return `entity_df` with a column per feature, as known at each row's event_timestamp.
 
@@ -44,6 +48,8 @@ def training_set(
         ("customer_profile") and features ("customer_profile:orders_90d").
     database : the shop's database; None connects to the environment's.
     full_feature_names : call columns "view__feature"; None does so where names collide.
+    later_vectors : give labels that are earlier than a version of vectors that version too,
+        although it was trained on what came after them. False leaves them null.
 
     Returns
     -------
@@ -51,12 +57,14 @@ def training_set(
 
     Raises
     ------
-    DataError : a column is missing, empty or of another type, or a feature table does not exist.
+    DataError : a column is missing, empty or of another type, or a feature table does not exist
+        or holds vectors of several versions.
     UnknownNameError : a service, view or feature that is not registered; names the nearest.
 
     Warns
     -----
-    UserWarning : no row found any feature: unknown keys, or labels before the first feature.
+    UserWarning : all labels are earlier than a version of vectors asked for, or no row found any
+        feature: unknown keys, or labels before the first feature.
     """
     import pandas as pd
 
@@ -65,8 +73,13 @@ def training_set(
         store = stack.enter_context(open_store(shop))
         request = resolve(store, shop, features, full_names=full_feature_names)
         _require_columns(entity_df, request)
-        found = _joined(store, entity_df, request)
-    if len(found) and found.isna().to_numpy().all():
+        versions = versions_of(shop, request)
+        found = _joined(store, entity_df, request, versions if later_vectors else {})
+    last = pd.to_datetime(entity_df[TIME], utc=True).max()
+    unknown = [one for one in versions.values() if not later_vectors and last < one.known_at]
+    for version in unknown:
+        warnings.warn(_told_later(version, entity_df), stacklevel=2)
+    if not unknown and found.isna().to_numpy().all():
         warnings.warn(
             f"none of the {len(found)} rows found a feature: their keys are unknown or their "
             f"{TIME} lies before the first feature's; first key: "
@@ -76,23 +89,48 @@ def training_set(
     return pd.concat([entity_df, found.set_axis(entity_df.index)], axis=1)
 
 
-def _joined(store: FeatureStore, entity_df: pd.DataFrame, request: Request) -> pd.DataFrame:
+def _told_later(version: Version, entity_df: pd.DataFrame) -> str:
+    import pandas as pd
+
+    times = pd.to_datetime(entity_df[TIME], utc=True)
+    return (
+        f"{version.view!r} is null in all {len(times)} rows: its vectors are of version "
+        f"{version.model_id}, known from {version.known_from} UTC on, and the last "
+        f"label is of {times.max():%Y-%m-%d %H:%M} UTC; vectors trained on what came after a label "
+        "would tell a model the future. Train some that the first label may know: "
+        f"`{version.made_by} --known-at {times.min():%Y-%m-%d}`; or take these nevertheless: "
+        "later_vectors=True, --later-vectors"
+    )
+
+
+def _joined(
+    store: FeatureStore, entity_df: pd.DataFrame, request: Request, later: Mapping[str, Version]
+) -> pd.DataFrame:
     """Return the feature columns alone, (n, features), in the order of the labels.
 
-    Feast sees keys and times only: it refuses some types of columns, and drops time zones.
+    Feast sees keys and times only: it refuses some types of columns, and drops time zones. Views
+    in `later` are asked for the moment at which they were known, where a label is earlier.
     """
     import pandas as pd
 
     labels = pd.DataFrame({key: entity_df[key].to_numpy() for key in request.keys})
     labels[TIME] = pd.DatetimeIndex(pd.to_datetime(entity_df[TIME], utc=True))
     labels[ROW] = range(len(labels))
-    job = store.get_historical_features(
-        entity_df=labels,
-        features=list(request.references),
-        full_feature_names=request.full_names,
-        filter_by_created_timestamp=True,
-    )
-    return job.to_df().sort_values(ROW).reindex(columns=request.columns)
+    parts: dict[dt.datetime | None, list[str]] = {}
+    for reference in request.references:
+        version = later.get(reference.partition(":")[0])
+        parts.setdefault(version and version.known_at, []).append(reference)
+    found: list[pd.DataFrame] = []
+    for moment, references in parts.items():
+        job = store.get_historical_features(
+            entity_df=labels.assign(**{TIME: labels[TIME].clip(lower=moment)}),
+            features=references,
+            full_feature_names=request.full_names,
+            filter_by_created_timestamp=True,
+        )
+        columns = replace(request, references=tuple(references)).columns
+        found.append(job.to_df().sort_values(ROW).reset_index(drop=True).reindex(columns=columns))
+    return pd.concat(found, axis=1).reindex(columns=request.columns)
 
 
 def _require_columns(entity_df: pd.DataFrame, request: Request) -> None:

@@ -7,6 +7,18 @@ select
     last_at
 from feature.snapshot(%(table_name)s);
 
+-- name: vector_versions
+-- The versions of vectors that some feature tables hold. One row per table and version.
+-- Params: names text[].
+select
+    view,
+    model_id,
+    kind,
+    known_at
+from unnest(%(names)s::text[]) as view
+cross join feature.vector_versions(view)
+order by view, model_id;
+
 -- name: online_keys
 -- Number of keys in a view's online table, null when there is none. One row. Params: view text.
 select feature.online_keys(%(view)s) as keys;

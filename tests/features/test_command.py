@@ -34,6 +34,18 @@ def test_a_training_set_goes_from_file_to_file(labels, shop, ending) -> None:
     assert str(output.resolve()) in set(noted.path)
 
 
+def test_later_vectors_are_warned_about_and_come_when_asked_for(labels) -> None:
+    labels.write_text("product_id,event_timestamp\np1,2020-03-02\n")
+    output = labels.with_name("training.parquet")
+    asked = ["training-set", str(labels), "product_graph_vector", "-o", str(output)]
+    done = CliRunner().invoke(app, asked)
+    assert "warning: 'product_graph_vector' is null in all 1 rows" in done.output
+    assert pd.read_parquet(output)["graph_vector"].tolist() == [None]
+    done = CliRunner().invoke(app, [*asked, "--later-vectors"])
+    assert "warning" not in done.output
+    assert len(pd.read_parquet(output)["graph_vector"][0]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "output", "message"),
     [

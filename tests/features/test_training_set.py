@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kgfeatures.errors import DataError, UnknownNameError
-from kgfeatures.features import training_set
+from kgfeatures.features import open_store, training_set
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +96,68 @@ def test_vectors_and_two_keys_come_with_full_names_where_names_collide(shop) -> 
     assert got["product_graph_vector__graph_vector"][0] == pytest.approx(stored.iloc[0, 0])
     assert got["product_graph_vector__graph_vector"][1] is None
     assert {"customer_profile__orders_90d", "product_profile__orders_90d"} <= set(got.columns)
+
+
+def of_products(*days: str) -> pd.DataFrame:
+    times = pd.to_datetime(list(days), utc=True, format="ISO8601")
+    return pd.DataFrame({"product_id": "p1", "event_timestamp": times})
+
+
+VECTOR = ["product_graph_vector", "product_profile:orders_total"]
+
+
+def test_labels_all_earlier_than_the_vectors_get_null_and_are_told_what_to_do(shop) -> None:
+    early = of_products("2020-02-15", "2020-03-31T23:59:59")
+    with pytest.warns(UserWarning, match="graph_vector' is null in all 2 rows") as told:
+        got = training_set(early, VECTOR, database=shop)
+    assert got["graph_vector"].tolist() == [None, None]
+    assert got["orders_total"].notna().all()
+    [sentence] = [str(one.message) for one in told]
+    assert "of version 7, known from 2020-04-01 00:00 UTC on" in sentence
+    assert "`kgfeatures embed --known-at 2020-02-15`" in sentence
+    assert "later_vectors=True" in sentence
+
+
+def test_no_warning_where_some_label_may_see_the_vectors(shop) -> None:
+    got = training_set(of_products("2020-02-15", "2020-04-01"), VECTOR, database=shop)
+    assert got["graph_vector"].isna().tolist() == [True, False]
+
+
+def test_later_vectors_come_when_asked_for_and_nothing_else_that_is_later(shop) -> None:
+    asked = of_products("2020-02-15", "2020-06-01", "2020-03-15")
+    usual = training_set(asked, VECTOR, database=shop)
+    got = training_set(asked, VECTOR, database=shop, later_vectors=True)
+    assert got.columns.tolist() == usual.columns.tolist()
+    assert got["orders_total"].tolist() == usual["orders_total"].tolist()
+    stored = shop.sql("select graph_vector from feature.product_graph_vector where product_id='p1'")
+    assert np.array_equal(np.stack(got["graph_vector"]), np.stack([stored.iloc[0, 0]] * 3))
+
+
+@pytest.mark.parametrize("known_only", [True, False])
+def test_plain_feast_gives_no_earlier_label_a_vector_either(shop, known_only: bool) -> None:  # noqa: FBT001
+    asked = of_products("2020-03-31T23:59:59", "2020-04-01")
+    with open_store(shop) as store:
+        job = store.get_historical_features(
+            entity_df=asked,
+            features=["product_graph_vector:graph_vector"],
+            filter_by_created_timestamp=known_only,
+        )
+        assert job.to_df()["graph_vector"].isna().tolist() == [True, False]
+
+
+def test_vectors_of_two_versions_are_never_one_column(shop) -> None:
+    with shop.transaction() as conn:
+        conn.execute(
+            "insert into feature.product_graph_vector"
+            " select product_id, event_timestamp + interval '1 day', created_timestamp, 8,"
+            " graph_vector from feature.product_graph_vector limit 1"
+        )
+    try:
+        with pytest.raises(DataError, match="holds vectors of versions 7 and 8, which cannot be"):
+            training_set(of_products("2020-05-01"), VECTOR, database=shop)
+    finally:
+        with shop.transaction() as conn:
+            conn.execute("delete from feature.product_graph_vector where model_id = 8")
 
 
 def test_unknown_names_are_answered_with_the_nearest(shop) -> None:
