@@ -91,7 +91,9 @@ def find_scope(conn: Connection[TupleRow], step: Step, cutoffs: list[dt.datetime
         }
         return Scope(cutoffs, earlier, others, None, taste_since)
     for kind, keys in stale.items():
-        touched = queries.fetch(conn, f"profile.touched_{kind}s", old_end=end, new_end=new[-1])
+        touched = queries.fetch(
+            conn, "profile.touched", entity_type=kind, old_end=end, new_end=new[-1]
+        )
         keys.update({row["key"]: end for row in touched if row["key"] not in keys})
         keys.update({key: end for key, since in keys.items() if since > end})
     return Scope(cutoffs, stale, None, end, taste_since)

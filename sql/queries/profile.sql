@@ -131,13 +131,13 @@ select
     ) as since
 from entity;
 
--- name: touched_customers
--- Customers whose rows at two ends of the data differ in more than the days gone by: a line comes
--- or leaves a window, a fact begins or ends. One row per customer.
--- Params: old_end, new_end timestamptz.
+-- name: touched
+-- Customers or products whose rows at two ends of the data differ in more than the days gone by: a
+-- line comes or leaves a window, a fact begins or ends. One row per key.
+-- Params: entity_type text (customer or product), old_end, new_end timestamptz.
 with line as (
     select
-        customer_id as key,
+        case when %(entity_type)s::text = 'customer' then customer_id else product_id end as key,
         occurred_at - %(old_end)s::timestamptz as late
     from raw.interaction
 ),
@@ -157,35 +157,7 @@ where
 union distinct
 select changing.key
 from feature.changing_facts(%(old_end)s, %(new_end)s) as changing
-where changing.entity_type = 'customer';
-
--- name: touched_products
--- Products whose rows at two ends of the data differ in more than the days gone by: a line comes
--- or leaves a window, a fact begins or ends. One row per product.
--- Params: old_end, new_end timestamptz.
-with line as (
-    select
-        product_id as key,
-        occurred_at - %(old_end)s::timestamptz as late
-    from raw.interaction
-),
-
-gone as (
-    select %(new_end)s::timestamptz - %(old_end)s::timestamptz as days
-)
-
-select line.key
-from line
-cross join gone
-where
-    line.late >= interval '0 days'
-    or line.late >= interval '-30 days' and line.late < interval '-30 days' + gone.days
-    or line.late >= interval '-90 days' and line.late < interval '-90 days' + gone.days
-    or line.late >= interval '-365 days' and line.late < interval '-365 days' + gone.days
-union distinct
-select changing.key
-from feature.changing_facts(%(old_end)s, %(new_end)s) as changing
-where changing.entity_type = 'product';
+where changing.entity_type = %(entity_type)s;
 
 -- name: moments
 -- The cut-offs at which profiles stand, the last one being the end of the data then. One row each.
