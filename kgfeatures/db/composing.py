@@ -6,14 +6,12 @@ stands for a piece made by the functions below. Values become literals: a percen
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from psycopg import sql
 
 from kgfeatures.db.failures import translated
-from kgfeatures.db.queries import parse
-from kgfeatures.db.sources import read_all
+from kgfeatures.db.queries import catalogue
 from kgfeatures.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
@@ -58,20 +56,10 @@ def template(called: str, **parts: Statement) -> Statement:
     ------
     UnknownNameError : there is none; the message names the nearest.
     """
-    known = templates()
+    known = catalogue(folder="templates")
     if called not in known:
         raise UnknownNameError(f"no template {called!r} in sql/templates{nearest(called, known)}")
     return sql.SQL(known[called]).format(**parts)
-
-
-@functools.cache
-def templates() -> dict[str, LiteralString]:
-    """Return all templates, "topic.template" to text; read once per process."""
-    found: dict[str, LiteralString] = {}
-    for source in read_all("templates"):
-        topic = source.name.rpartition("/")[2].removesuffix(".sql")
-        found |= {f"{topic}.{called}": text for called, text in parse(source).items()}
-    return found
 
 
 def text_of(statement: Statement) -> str:

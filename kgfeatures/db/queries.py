@@ -44,10 +44,10 @@ def parse(source: Source) -> dict[str, LiteralString]:
 
 
 @functools.cache
-def catalogue() -> dict[str, LiteralString]:
-    """Return all named queries, "topic.query" to text; read once per process."""
+def catalogue(*, folder: str = "queries") -> dict[str, LiteralString]:
+    """Return all statements of sql/<folder>, "topic.query" to text; read once per process."""
     found: dict[str, LiteralString] = {}
-    for source in read_all("queries"):
+    for source in read_all(folder):
         topic = source.name.rpartition("/")[2].removesuffix(".sql")
         found |= {f"{topic}.{name}": text for name, text in parse(source).items()}
     return found
