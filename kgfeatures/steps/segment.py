@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -145,41 +145,54 @@ def _write(
         silhouette=found.silhouette,
         settings=json.dumps(asdict(settings)),
     )
-    count, width = centers[1].shape
-    transport.copy_in(
-        conn,
-        "seg.centroid",
-        {
-            "name": np.full(count * width, name, dtype=object),
-            "segment_id": np.repeat(np.arange(count), width),
-            "feature": np.tile(np.array(centers[0], dtype=object), count),
-            "center": centers[1].ravel(),
-        },
-    )
-    described = {
-        "name": np.full(count, name, dtype=object),
-        "segment_id": np.arange(count),
-        "segment_name": np.array([english for english, _ in labels], dtype=object),
-        "segment_name_zh": np.array([chinese for _, chinese in labels], dtype=object),
-        "size": found.sizes,
-        "share": (found.sizes / len(profile)).astype(np.float32),
-    }
+    transport.copy_in(conn, "seg.centroid", _centroids(name, *centers))
+    described = _described(name, found, labels)
     table = f"feature.segment_{name}"
     queries.execute(conn, "segment.create_table", name=name)
     queries.execute(conn, "segment.clear", name=name)
-    members = pd.DataFrame(
-        {
-            "customer_id": profile["customer_id"],
-            "event_timestamp": profile["event_timestamp"],
-            "created_timestamp": profile["event_timestamp"],
-            "segment_id": found.segment_id,
-            "segment_name": described["segment_name"][found.segment_id],
-            "distance": found.distance.astype(np.float32),
-        }
-    )
+    members = _members(profile, found, described["segment_name"])
     rows = {
         table: transport.copy_in(conn, table, members),
         "segments": transport.copy_in(conn, "seg.profile", described),
     }
     queries.execute(conn, "segment.describe", name=name)
     return rows
+
+
+def _centroids(name: str, features: list[str], means: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the columns of seg.centroid: a row per segment and feature."""
+    count, width = means.shape
+    return {
+        "name": np.full(count * width, name, dtype=object),
+        "segment_id": np.repeat(np.arange(count), width),
+        "feature": np.tile(np.array(features, dtype=object), count),
+        "center": means.ravel(),
+    }
+
+
+def _described(name: str, found: Segmentation, labels: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return the columns of seg.profile: a row per segment."""
+    return {
+        "name": np.full(len(labels), name, dtype=object),
+        "segment_id": np.arange(len(labels)),
+        "segment_name": np.array([english for english, _ in labels], dtype=object),
+        "segment_name_zh": np.array([chinese for _, chinese in labels], dtype=object),
+        "size": found.sizes,
+        "share": (found.sizes / len(found.segment_id)).astype(np.float32),
+    }
+
+
+def _members(
+    profile: pd.DataFrame, found: Segmentation, called: NDArray[np.object_]
+) -> pd.DataFrame:
+    """Return the rows of the segmentation's feature table: one per customer."""
+    return pd.DataFrame(
+        {
+            "customer_id": profile["customer_id"],
+            "event_timestamp": profile["event_timestamp"],
+            "created_timestamp": profile["event_timestamp"],
+            "segment_id": found.segment_id,
+            "segment_name": called[found.segment_id],
+            "distance": found.distance.astype(np.float32),
+        }
+    )
