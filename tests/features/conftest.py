@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from kgfeatures.db import Database
+from kgfeatures.db.environment import environment
+from kgfeatures.features.store import Repository
 from kgfeatures.steps.profile import profile
 from kgfeatures.steps.publish import publish
 
@@ -52,3 +59,17 @@ def shop(make_database, template):
             conn.execute(MADE)
         publish(database)
         yield database
+
+
+def feast(dsn: str, *arguments: str) -> str:
+    """Run the plain `feast` command in our repository; return what it printed."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("feast")), *arguments],
+        cwd=Repository().folder,
+        env=os.environ | environment(dsn),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

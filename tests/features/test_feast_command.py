@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from kgfeatures.db import Database, launcher, migrate
-from kgfeatures.db.environment import environment
 from kgfeatures.features.store import Repository
+from tests.features.conftest import feast
 
 pytestmark = pytest.mark.slow
-
-
-def feast(dsn: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("feast")), *arguments],
-        cwd=Repository().folder,
-        env=os.environ | environment(dsn),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_feast_command_lists_what_was_published_over_the_socket(shop) -> None:

@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from kgfeatures.db.environment import environment
 from kgfeatures.features import online_features
 from kgfeatures.features.store import Repository
+from tests.features.conftest import feast
 
 pytestmark = pytest.mark.slow
 
@@ -111,16 +112,3 @@ def test_the_plain_feast_command_materializes(shop) -> None:
     feast(shop.dsn, "materialize", "--views", "customer_profile", "2019-01-01", "2021-01-01")
     kept = shop.sql("select customer_id from online.customer_profile where customer_id = 'c2'")
     assert len(kept) == 1
-
-
-def feast(dsn: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("feast")), *arguments],
-        cwd=Repository().folder,
-        env=os.environ | environment(dsn),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
