@@ -69,19 +69,22 @@ as $$
         where told_at is null or told_at > observed_at
     ),
 
+    -- first_at: when a change at that moment was first known of; until then it changes nothing.
     moment as (
-        select distinct
+        select
             statement.key,
-            boundary.true_at
+            boundary.true_at,
+            min(statement.observed_at) as first_at
         from statement
         cross join lateral (
             values (statement.valid_from), (statement.valid_to)
         ) as boundary (true_at)
         where boundary.true_at <= triples_of.until and boundary.true_at < 'infinity'
+        group by statement.key, boundary.true_at
     ),
 
-    -- Knowledge counts at a moment where it is of something true there, or that began or ended there;
-    -- at other moments it changes nothing. A moment nobody knew of leaves the one before in force.
+    -- Knowledge counts at a moment where it is of something true there, or that began or ended there.
+    -- Before first_at there is no row, and a point-in-time join finds that of the moment before.
     cell as (
         select distinct
             moment.key,
@@ -96,7 +99,10 @@ as $$
         cross join lateral (
             values (statement.observed_at), (statement.retracted_at)
         ) as boundary (known_at)
-        where boundary.known_at <= triples_of.until and boundary.known_at < 'infinity'
+        where
+            boundary.known_at >= moment.first_at
+            and boundary.known_at <= triples_of.until
+            and boundary.known_at < 'infinity'
     ),
 
     held as (
