@@ -70,6 +70,8 @@ def main() -> None:
         print(json.dumps(costs_of_refresh(given.folder, given.skip)))
         return
     bench = Bench(given.kills, np.random.default_rng(given.seed), given.skip)
+    if given.work:
+        Path(given.work).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.work, prefix="kgfeatures-day2-") as place:
         # The user that runs PostgreSQL for root has to enter it.
         Path(place).chmod(0o755)
