@@ -1,18 +1,4 @@
--- What ingest does to the tables of campaigns, contacts and coupons beside COPY, and the relations
--- that contacts and coupons are in the graph (kg.outreach).
-
--- name: clear_campaign
-delete from raw.campaign;
-
--- name: clear_contact
-delete from raw.contact;
-
--- name: clear_coupon_event
-delete from raw.coupon_event;
-
--- name: count_rows
--- What later steps plan by.
-analyze raw.campaign, raw.contact, raw.coupon_event;
+-- The relations that contacts and coupons are in the graph (kg.outreach).
 
 -- name: relations
 -- Those that occur. One row per relation.
