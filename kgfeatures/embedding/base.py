@@ -67,6 +67,10 @@ class ScoreFunction(ABC):
         """Return the vectors of relations, (n, dim), from what is learned of them."""
         return learned
 
+    def learned_relations(self, vectors: Tensor) -> Tensor:
+        """Return what is learned of relations from their vectors; undoes `relation_vectors`."""
+        return vectors
+
     def relation_width(self, dim: int) -> int:
         """Return how many numbers the vector of a relation has."""
         return dim

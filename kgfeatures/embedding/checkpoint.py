@@ -35,6 +35,11 @@ def fingerprint(trainer: Trainer, valid: IntArray | None, budget: object) -> dic
     for name, triples in (("triples", trainer.sampler.triples), ("valid", valid)):
         data = b"" if triples is None else np.ascontiguousarray(triples, dtype="<i4").data
         parts[name] = hashlib.sha256(data).hexdigest()
+    start = hashlib.sha256()
+    if trainer.given is not None:
+        for table in (trainer.given.entities, trainer.given.relations):
+            start.update(np.ascontiguousarray(table, dtype="<f4").data)
+    parts["start"] = start.hexdigest()
     return parts
 
 

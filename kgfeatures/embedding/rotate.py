@@ -43,3 +43,10 @@ class RotatE(ScoreFunction):
         import torch
 
         return torch.cat([learned.cos(), learned.sin()], dim=-1)
+
+    def learned_relations(self, vectors: Tensor) -> Tensor:
+        """Return the angles of [cos; sin], (n, dim / 2)."""
+        import torch
+
+        cosine, sine = vectors.chunk(2, dim=-1)
+        return torch.atan2(sine, cosine)

@@ -212,6 +212,7 @@ def fit(  # noqa: PLR0913
     model: str = "transe",
     valid: IntArray | None = None,
     seconds: float | None = None,
+    start: GraphVectors | None = None,
     callbacks: Sequence[Callable[[Report], object]] = (),
     checkpoint_dir: Path | str | None = None,
     resume: bool = True,
@@ -230,6 +231,8 @@ def fit(  # noqa: PLR0913
         a higher MRR on a sample of them, and the best vectors are returned.
     seconds : budget of CPU time, turned into steps by a calibration; None takes
         `settings.epochs`. The result names its steps: as many steps give the same bits.
+    start : vectors to begin with, one row for each entity and two for each relation, instead of
+        random ones; not for transr.
     callbacks : each is called with a Report, about a hundred times.
     checkpoint_dir : folder for the state of the training, written once a minute, at the end and
         on Ctrl-C; None keeps none.
@@ -254,6 +257,8 @@ def fit(  # noqa: PLR0913
         check_valid(valid, triples, n_entities, n_relations)
     with torch_threads(chosen.threads):
         trainer = trainer_of(function, triples, (n_entities, n_relations), chosen)
+        if start is not None:
+            trainer.start_from(start)
         run = Run(
             trainer,
             None if valid is None else Validation(valid, triples, chosen.seed),

@@ -64,6 +64,7 @@ class Trainer:
             precision.dtype(settings.precision),
         )
         self.steps = self.default_steps()
+        self.given: GraphVectors | None = None
         self.start()
 
     @property
@@ -80,19 +81,42 @@ class Trainer:
         """Return how many steps the settings' epochs take."""
         return self.settings.passes(len(self.sampler.triples)) * self.sampler.steps_per_epoch
 
+    def start_from(self, given: GraphVectors) -> None:
+        """Take all start values from vectors, one row for each of ours.
+
+        Raises
+        ------
+        DataError : vectors of another model or of other sizes, or a model that learns matrices.
+        """
+        (n_entities, n_relations), dim = self.sizes, self.settings.dim
+        expected = ((n_entities, dim), (2 * n_relations, dim))
+        found = (given.entities.shape, given.relations.shape)
+        if given.model != self.name or self.name == "transr" or found != expected:
+            raise DataError(
+                f"start holds {given.model} vectors of shapes {found}; {self.name} of this size "
+                f"needs {expected}, and transr always starts anew"
+            )
+        self.given = given
+        self.start()
+
     def start(self) -> None:
         """Set all tables to their start values."""
-        n_entities, n_relations = self.sizes
-        dim = self.settings.dim
-        rng = np.random.default_rng((self.settings.seed, START_VALUES))
-        entities = self.model.start(rng, n_entities, dim)
-        relations = self.model.start_relations(rng, 2 * n_relations, dim)
-        self.entities = Adagrad(torch.from_numpy(entities))
-        self.relations = Adagrad(torch.from_numpy(relations))
+        self.entities, self.relations = (Adagrad(table) for table in self._start_values())
         self.done = 0
         self.visits = 0
         self.losses: list[float] = []
         self.loss_sum = 0.0
+
+    def _start_values(self) -> tuple[Tensor, Tensor]:
+        if self.given is not None:
+            relations = torch.from_numpy(self.given.relations)
+            entities = torch.from_numpy(self.given.entities.copy())
+            return entities, self.model.learned_relations(relations).clone()
+        n_entities, n_relations = self.sizes
+        rng = np.random.default_rng((self.settings.seed, START_VALUES))
+        entities = self.model.start(rng, n_entities, self.settings.dim)
+        relations = self.model.start_relations(rng, 2 * n_relations, self.settings.dim)
+        return torch.from_numpy(entities), torch.from_numpy(relations)
 
     @property
     def rate(self) -> float:

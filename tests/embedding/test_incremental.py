@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from kgfeatures.embedding.evaluation import evaluate
 from kgfeatures.embedding.incremental import partial_fit, placed
 from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A ruler of 60 marks: relation k leads from each mark to the one k + 1 further on. The last two
 # row numbers, 58 and 59, are the marks in its middle.
@@ -87,3 +91,28 @@ def test_partial_fit_refuses_what_it_cannot_place(changes: dict[str, Any], says:
     }
     with pytest.raises(DataError, match=says):
         partial_fit(base, **{**given, **changes})
+
+
+STILL = TrainingSettings(dim=8, epochs=1, learning_rate=1e-9, batch_size=32, negatives=16)
+
+
+@pytest.mark.parametrize("model", ["transe", "distmult", "complex", "rotate"])
+@pytest.mark.parametrize("seconds", [None, 0.05])
+def test_a_training_starts_from_the_vectors_that_it_is_given(
+    model: str, seconds: float | None
+) -> None:
+    base = fit(MARKS, 60, 6, replace(SETTINGS, epochs=2), model=model)
+    again = fit(MARKS, 60, 6, STILL, model=model, seconds=seconds, start=base)
+    np.testing.assert_allclose(again.entities, base.entities, atol=1e-5)
+    np.testing.assert_allclose(again.relations, base.relations, atol=1e-5)
+
+
+def test_start_vectors_have_to_fit_and_name_the_checkpoint(tmp_path: Path) -> None:
+    base = fit(MARKS, 60, 6, STILL)
+    with pytest.raises(DataError, match=r"start holds transe vectors of shapes .* needs"):
+        fit(MARKS, 60, 6, replace(STILL, dim=4), start=base)
+    with pytest.raises(DataError, match="distmult of this size needs"):
+        fit(MARKS, 60, 6, STILL, model="distmult", start=base)
+    fit(MARKS, 60, 6, STILL, checkpoint_dir=tmp_path)
+    with pytest.raises(DataError, match="other start"):
+        fit(MARKS, 60, 6, STILL, start=base, checkpoint_dir=tmp_path)
