@@ -69,7 +69,10 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class RelationVectors:
-    """Vectors of relations: `out` leads from head to tail, `into` back; both (n, dim)."""
+    """Vectors of relations: `out` leads from head to tail, `into` back; both (n, dim).
+
+    Those of TransR are (n, dim + dim²): its translation, then its matrix row by row.
+    """
 
     relation_ids: IntArray
     out: FloatArray
@@ -115,14 +118,12 @@ def publish(
     DataError : a number that is not finite, an id twice or unknown, shapes that do not fit.
     """
     check_vectors(entity_ids, matrix)
-    table = f"emb.m_{card.model_id}"
-    queries.execute(conn, "embed.create_tables", model_id=card.model_id, dim=matrix.shape[1])
-    rows = {table: transport.copy_in(conn, table, {"entity_id": entity_ids, "v": matrix})}
-    if relations is not None:
-        rows[f"{table}_relation"] = _load_relations(conn, f"{table}_relation", relations)
+    rows = _load(conn, card.model_id, entity_ids, matrix, relations)
     _register(conn, card, matrix.shape[1])
     queries.execute(conn, "indexes.reserve_memory", schema="emb", name=f"m_{card.model_id}")
     queries.execute(conn, "embed.index_tables", model_id=card.model_id)
+    if _projects(matrix, relations):
+        queries.execute(conn, "serving.index_projections", model_id=card.model_id)
     for entity_type, name in sorted(card.feature_tables.items()):
         made: int = queries.scalar(
             conn,
@@ -181,14 +182,43 @@ def read(conn: Connection[TupleRow], alias: str, entity_type: str) -> tuple[list
     return [str(key) for key in keys], vectors
 
 
-def _load_relations(conn: Connection[TupleRow], table: str, relations: RelationVectors) -> int:
+def _projects(matrix: FloatArray, relations: RelationVectors | None) -> bool:
+    return relations is not None and relations.out.shape[1] > matrix.shape[1]
+
+
+def _load(
+    conn: Connection[TupleRow],
+    model_id: int,
+    entity_ids: IntArray,
+    matrix: FloatArray,
+    relations: RelationVectors | None,
+) -> dict[str, int]:
+    """Make the tables of a version and fill them; return how many rows each got."""
+    table, dim = f"emb.m_{model_id}", matrix.shape[1]
+    columns = {"entity_id": entity_ids, "v": matrix}
+    queries.execute(conn, "embed.create_tables", model_id=model_id, dim=dim)
+    if relations is None:
+        return {table: transport.copy_in(conn, table, columns)}
+    both = np.concatenate([relations.out, relations.into])
     n = len(relations.relation_ids)
-    columns = {
+    related: dict[str, Any] = {
         "relation_id": np.tile(relations.relation_ids, 2),
         "direction": np.repeat(np.array(["out", "in"], dtype=object), n),
-        "v": np.concatenate([relations.out, relations.into]),
+        "v": both[:, :dim],
     }
-    return transport.copy_in(conn, table, columns)
+    if _projects(matrix, relations):
+        from kgfeatures.embedding.serving import with_squares
+
+        projected = with_squares(matrix, both)
+        columns |= {"projected": projected}
+        related |= {"matrix": both[:, dim:], "slot": np.arange(1, 2 * n + 1, dtype=np.int32)}
+        queries.execute(
+            conn, "serving.add_projections", model_id=model_id, dim=projected.shape[1]
+        )
+    return {
+        table: transport.copy_in(conn, table, columns),
+        f"{table}_relation": transport.copy_in(conn, f"{table}_relation", related),
+    }
 
 
 def _register(conn: Connection[TupleRow], card: ModelCard, dim: int) -> None:

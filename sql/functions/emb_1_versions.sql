@@ -49,6 +49,59 @@ $$;
 comment on function emb.create_tables(int, int) is
 'Makes the empty tables of a model version, emb.m_<id> and emb.m_<id>_relation; what had these names is dropped.';
 
+create or replace function emb.add_projections(model_id int, dim int) returns void
+language plpgsql
+set search_path = pg_catalog, public
+as $$
+begin
+    execute format(
+        'alter table emb.m_%1$s add column projected vector(%2$s) not null;
+        alter table emb.m_%1$s_relation
+        add column matrix real[] not null,
+        add column slot int not null', model_id, dim
+    );
+    execute format(
+        'comment on column emb.m_%1$s.projected is %2$L;
+        comment on column emb.m_%1$s_relation.matrix is %3$L;
+        comment on column emb.m_%1$s_relation.slot is %4$L',
+        model_id,
+        'v, then for each relation and direction the squared length of its projection, over 65536.',
+        'The projection of a relation and direction, dim x dim numbers row by row.',
+        'Which of the squared lengths in emb.m_<id>.projected are this relation''s and direction''s, from 1.'
+    );
+end
+$$;
+comment on function emb.add_projections(int, int) is
+'Gives the empty tables of a TransR version what its relations project: emb.m_<id>.projected of dim numbers, and each relation''s matrix.';
+
+create or replace function emb.index_projections(model_id int) returns void
+language plpgsql
+set search_path = pg_catalog, public
+as $$
+begin
+    -- As in emb.index_tables: wider ones are always scanned exactly.
+    if emb.projected_width(model_id) <= 2000 then
+        execute format('create index on emb.m_%1$s using hnsw (projected vector_ip_ops)', model_id);
+    end if;
+end
+$$;
+comment on function emb.index_projections(int) is
+'Adds the HNSW index of what a TransR version''s relations project.';
+
+create or replace function emb.projected_width(model_id int) returns int
+language sql stable
+set search_path = pg_catalog
+as $$
+    -- The numbers of a vector are its type's modifier.
+    select pg_attribute.atttypmod
+    from pg_attribute
+    where
+        pg_attribute.attrelid = to_regclass(format('emb.m_%s', projected_width.model_id))
+        and pg_attribute.attname = 'projected'
+$$;
+comment on function emb.projected_width(int) is
+'How many numbers a vector of emb.m_<id>.projected has; null but for TransR.';
+
 create or replace function emb.drop_tables(model_id int) returns void
 language plpgsql
 set search_path = pg_catalog

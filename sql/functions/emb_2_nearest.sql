@@ -21,71 +21,6 @@ $$;
 comment on function emb.vectors(text, text) is
 'All vectors of one entity type in the version in use. One row per entity.';
 
-create or replace function emb.vector_of(model_id int, entity_id bigint) returns vector
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-declare
-    answer vector;
-begin
-    execute format('select m.v from emb.%I as m where m.entity_id = $1', 'm_' || model_id)
-    into answer using entity_id;
-    return answer;
-end
-$$;
-comment on function emb.vector_of(int, bigint) is 'The vector of an entity in a model version; null = it has none.';
-
-create or replace function emb.relation_vector(model_id int, relation_id bigint, direction text)
-returns vector
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-declare
-    answer vector;
-begin
-    execute format(
-        'select m.v from emb.%I as m where m.relation_id = $1 and m.direction = $2',
-        'm_' || model_id || '_relation'
-    )
-    into answer using relation_id, direction;
-    return answer;
-end
-$$;
-comment on function emb.relation_vector(int, bigint, text) is
-'The vector of a relation in a model version, read from head to tail (out) or back (in); null = it has none.';
-
-create or replace function emb.query_vector(scorer text, head vector, relation vector)
-returns vector
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, public
-as $$
-declare
-    half int := vector_dims(head) / 2;
-    head_re vector;
-    head_im vector;
-    relation_re vector;
-    relation_im vector;
-begin
-    if scorer in ('transe_l2', 'transe_l1') then
-        return head + relation;
-    elsif scorer = 'distmult' then
-        return head * relation;
-    elsif scorer in ('complex', 'rotate_l2') then
-        head_re := subvector(head, 1, half);
-        head_im := subvector(head, half + 1, half);
-        relation_re := subvector(relation, 1, half);
-        relation_im := subvector(relation, half + 1, half);
-        return (head_re * relation_re - head_im * relation_im)
-            || (head_re * relation_im + head_im * relation_re);
-    end if;
-    raise exception 'vectors of scorer "%" cannot be moved by a relation in SQL', scorer using
-        errcode = '22023',
-        hint = 'Use an alias of graph vectors: transe, distmult, complex or rotate.';
-end
-$$;
-comment on function emb.query_vector(text, vector, vector) is
-'What the vectors of tails are compared with for a head and a relation: h + r for TransE, the product for DistMult, the complex product for ComplEx and RotatE.';
-
 create or replace function emb.candidates(model_id int, entity_type text, allowed bigint[])
 returns bigint
 language sql stable
@@ -107,13 +42,56 @@ $$;
 comment on function emb.candidates(int, text, bigint[]) is
 'Among how many vectors emb.nearest has to choose: those allowed, else those of the type, by the model''s card.';
 
+-- Without `projected` these would stay beside those that have it.
+drop function if exists emb.nearest_exact(int, vector, int, text, bigint[], bigint[]);
+drop function if exists emb.nearest_indexed(int, vector, int, text, bigint[], bigint[]);
+drop function if exists emb.nearest(int, vector, int, text, bigint[], bigint[], bigint);
+drop function if exists emb.candidate_condition(text, bigint[]);
+
+create or replace function emb.comparison(model_id int, projected boolean) returns text
+language sql stable
+set search_path = pg_catalog
+as $$
+    select case
+        when comparison.projected then 'm.projected <#> $1'
+        else format('m.v %s $1', model.operator)
+    end
+    from emb.model
+    where model.model_id = comparison.model_id
+$$;
+comment on function emb.comparison(int, boolean) is
+'How the statements of emb.nearest_exact and emb.nearest_indexed compare entities m with a query $1: by the model''s operator, or by what TransR''s relations project.';
+
+create or replace function emb.candidate_filter(
+    entity_type text, allowed bigint[], by_index boolean
+)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog
+as $$
+    select case
+        when allowed is not null then 'm.entity_id = any($4)'
+        -- Of each row that the index gives: a join would make the planner leave it.
+        when by_index then
+            '(select $3 is null or e.entity_type = $3 from kg.entity as e '
+            'where e.entity_id = m.entity_id)'
+        -- Of all rows at once, from few entities of a type to their vectors.
+        when entity_type is not null then
+            'm.entity_id in (select e.entity_id from kg.entity as e where e.entity_type = $3)'
+        else 'exists (select from kg.entity as e where e.entity_id = m.entity_id)'
+    end
+$$;
+comment on function emb.candidate_filter(text, bigint[], boolean) is
+'The condition on candidates m in the statements of emb.nearest_exact and emb.nearest_indexed: those allowed, else the entities there are, of the type or of any.';
+
 create or replace function emb.nearest_exact(
     model_id int,
     query vector,
     k int,
     entity_type text default null,
     allowed bigint[] default null,
-    excluded bigint[] default '{}'
+    excluded bigint[] default '{}',
+    projected boolean default false
 )
 returns table (entity_id bigint, distance double precision)
 language plpgsql stable
@@ -122,32 +100,18 @@ as $$
 begin
     -- "+ 0" keeps the index out: a filtered index scan returns too few rows.
     return query execute format(
-        'select m.entity_id, (m.v %s $1) + 0 as distance
+        'select m.entity_id, (%s) + 0 as distance
         from emb.%I as m
         where %s and m.entity_id <> all($5)
         order by distance, m.entity_id
         limit $2',
-        (select model.operator from emb.model where model.model_id = nearest_exact.model_id),
-        'm_' || model_id, emb.candidate_condition(entity_type, allowed)
+        emb.comparison(model_id, projected),
+        'm_' || model_id, emb.candidate_filter(entity_type, allowed, by_index => false)
     ) using query, k, entity_type, allowed, excluded;
 end
 $$;
-comment on function emb.nearest_exact(int, vector, int, text, bigint[], bigint[]) is
-'The k entities whose vectors are nearest to a query by the model''s operator, nearest first, ties by id: all candidates are compared.';
-
-create or replace function emb.candidate_condition(entity_type text, allowed bigint[]) returns text
-language sql immutable parallel safe
-set search_path = pg_catalog
-as $$
-    select case
-        when allowed is not null then 'm.entity_id = any($4)'
-        when entity_type is null then 'true'
-        -- a scalar sub-select stays a filter; a join would make the planner leave the vector index
-        else '(select e.entity_type from kg.entity as e where e.entity_id = m.entity_id) = $3'
-    end
-$$;
-comment on function emb.candidate_condition(text, bigint[]) is
-'The condition on candidates m in the statements of emb.nearest_exact and emb.nearest_indexed.';
+comment on function emb.nearest_exact(int, vector, int, text, bigint[], bigint[], boolean) is
+'The k entities whose vectors are nearest to a query by the model''s operator, nearest first, ties by id: all candidates are compared. projected: by emb.m_<id>.projected, of TransR.';
 
 create or replace function emb.nearest_indexed(
     model_id int,
@@ -155,7 +119,8 @@ create or replace function emb.nearest_indexed(
     k int,
     entity_type text default null,
     allowed bigint[] default null,
-    excluded bigint[] default '{}'
+    excluded bigint[] default '{}',
+    projected boolean default false
 )
 returns table (entity_id bigint, distance double precision)
 language plpgsql stable
@@ -170,19 +135,19 @@ begin
     return query execute format(
         'select near.entity_id, near.distance
         from (
-            select m.entity_id, m.v %1$s $1 as distance
+            select m.entity_id, %1$s as distance
             from emb.%2$I as m
             where %3$s and m.entity_id <> all($5)
-            order by m.v %1$s $1
+            order by %1$s
             limit $2
         ) as near
         order by near.distance + 0, near.entity_id',
-        (select model.operator from emb.model where model.model_id = nearest_indexed.model_id),
-        'm_' || model_id, emb.candidate_condition(entity_type, allowed)
+        emb.comparison(model_id, projected),
+        'm_' || model_id, emb.candidate_filter(entity_type, allowed, by_index => true)
     ) using query, k, entity_type, allowed, excluded;
 end
 $$;
-comment on function emb.nearest_indexed(int, vector, int, text, bigint[], bigint[]) is
+comment on function emb.nearest_indexed(int, vector, int, text, bigint[], bigint[], boolean) is
 'As emb.nearest_exact through the HNSW index: faster among many candidates, may miss some, may return fewer than k.';
 
 create or replace function emb.nearest(
@@ -192,33 +157,38 @@ create or replace function emb.nearest(
     entity_type text default null,
     allowed bigint[] default null,
     excluded bigint[] default '{}',
-    exact_up_to bigint default 20000
+    exact_up_to bigint default 20000,
+    projected boolean default false
 )
 returns table (entity_id bigint, distance double precision)
 language plpgsql stable
 set search_path = pg_catalog, public
 as $$
 declare
+    -- Of many rows an index would have to visit nearly all: one scan is cheaper.
+    few bigint := greatest(exact_up_to, 20::bigint * k);
     found_ids bigint[];
     distances double precision[];
 begin
     -- Wider vectors have no index; asking for the width also loads the library with its settings.
-    if vector_dims(query) <= 2000
-        and emb.candidates(model_id, entity_type, allowed) > exact_up_to
-    then
+    if vector_dims(query) <= 2000 and emb.candidates(model_id, entity_type, allowed) > few then
         select array_agg(near.entity_id), array_agg(near.distance) into found_ids, distances
-        from emb.nearest_indexed(model_id, query, k, entity_type, allowed, excluded) as near;
+        from emb.nearest_indexed(
+            model_id, query, k, entity_type, allowed, excluded, projected
+        ) as near;
     end if;
     if cardinality(found_ids) = k then
         return query select * from unnest(found_ids, distances);
     else
         return query
         select near.entity_id, near.distance
-        from emb.nearest_exact(model_id, query, k, entity_type, allowed, excluded) as near;
+        from emb.nearest_exact(
+            model_id, query, k, entity_type, allowed, excluded, projected
+        ) as near;
     end if;
 end
 $$;
-comment on function emb.nearest(int, vector, int, text, bigint[], bigint[], bigint) is
+comment on function emb.nearest(int, vector, int, text, bigint[], bigint[], bigint, boolean) is
 'The k nearest entities, nearest first: exactly while the candidates are few, else through the index; never fewer than there are.';
 
 create or replace function emb.recall(alias text, n int default 100, k int default 10)

@@ -41,13 +41,20 @@ $$;
 comment on function kg.require_vector(text, text, text) is
 'The vector of an entity in the version in use; otherwise an error that says why there is none.';
 
-create or replace function kg.score_of(operator text, distance double precision)
-returns double precision
-language sql immutable parallel safe
+create or replace function kg.require_count(k int) returns void
+language plpgsql immutable
 set search_path = pg_catalog
-return case operator when '<=>' then 1 - distance else -distance end;
-comment on function kg.score_of(text, double precision) is
-'What pgvector''s operators give as a score, higher is nearer: cosine in [-1, 1], inner product, or the negative distance.';
+as $$
+begin
+    if k is null or k < 1 then
+        raise exception 'k is %; it must be at least 1', coalesce(k::text, 'null') using
+            errcode = '22023', hint = 'k is the number of rows wanted.';
+    end if;
+end
+$$;
+comment on function kg.require_count(int) is 'Raises a clear error unless k is at least 1.';
+
+drop function if exists kg.score_of(text, double precision);
 
 create or replace function kg.similar(
     alias text,
@@ -67,13 +74,14 @@ declare
     wanted_type text := entity_type;
     allowed bigint[];
 begin
+    perform kg.require_count(k);
     if filters <> '{}' then
         allowed := array(
             select passed.entity_id from kg.filter_entities(filters, wanted_type) as passed
         );
     end if;
     return query
-    select entity.key, entity.label, kg.score_of(model.operator, near.distance)
+    select entity.key, entity.label, emb.score_of(model.operator, near.distance)
     from emb.nearest(
         version, anchor, k, wanted_type, allowed, array[anchor_id]
     ) as near
@@ -83,11 +91,14 @@ begin
 end
 $$;
 comment on function kg.similar(text, text, text, int, jsonb) is
-'The k entities of the same type whose vectors are nearest to one''s, nearest first, itself left out. score: cosine similarity for text vectors, negative distance for TransE; higher is nearer. Fewer than k rows only when fewer pass the filters.';
+'The k entities of the same type whose vectors are nearest to one''s, nearest first, itself left out. score: cosine similarity for text vectors, negative distance for TransE, RotatE and TransR, inner product for DistMult and ComplEx; higher is nearer. Fewer than k rows only when fewer pass the filters.';
+
+drop function if exists kg.resolve_relation(text, text);
 
 create or replace function kg.resolve_relation(
     entity_type text,
     relation text,
+    backwards boolean default false,
     out relation_id bigint,
     out direction text,
     out target_type text
@@ -96,17 +107,15 @@ language plpgsql stable
 set search_path = pg_catalog
 as $$
 declare
+    forwards boolean;
     origin text;
 begin
-    select known.relation_id, 'out', known.domain, known.range
-    into relation_id, direction, origin, target_type
-    from kg.relation as known where known.name = relation;
-    if relation_id is null then
-        select known.relation_id, 'in', known.range, known.domain
-        into relation_id, direction, origin, target_type
-        from kg.relation as known where known.inverse = relation
-        order by known.relation_id limit 1;
-    end if;
+    select known.relation_id, known.name = resolve_relation.relation, known.domain, known.range
+    into relation_id, forwards, origin, target_type
+    from kg.relation as known
+    where known.name = resolve_relation.relation or known.inverse = resolve_relation.relation
+    order by known.name <> resolve_relation.relation, known.relation_id
+    limit 1;
     if relation_id is null then
         raise exception 'there is no relation "%"', relation using
             errcode = '22023',
@@ -119,14 +128,22 @@ begin
                 )
             );
     end if;
+    direction := case when forwards = backwards then 'in' else 'out' end;
+    if direction = 'in' then
+        select target_type, origin into origin, target_type;
+    end if;
     if origin <> entity_type then
-        raise exception 'relation "%" starts at a %, not at a %', relation, origin, entity_type using
-            errcode = '22023', hint = 'See domain, range and inverse in kg.relation.';
+        raise exception 'relation "%" % a %, not %', relation,
+            case when backwards then 'leads to' else 'starts at' end, origin,
+            case when backwards then 'to a ' else 'at a ' end || entity_type using
+            errcode = '22023',
+            hint = 'See domain, range and inverse in kg.relation; '
+            'kg.predict_tail asks where a relation leads to, kg.predict_head where it starts.';
     end if;
 end
 $$;
-comment on function kg.resolve_relation(text, text) is
-'A relation by its name or by its inverse''s: its id, the direction to read it in, the type of entities it leads to (null = any).';
+comment on function kg.resolve_relation(text, text, boolean) is
+'A relation by its name or by its inverse''s, asked from where it starts or, backwards, from where it leads to: its id, the direction to read it in, the type of entities that answer (null = any).';
 
 create or replace function kg.known_tails(
     entity_type text,
@@ -139,43 +156,153 @@ returns bigint[]
 language sql stable
 set search_path = pg_catalog
 as $$
+    with relation as (
+        select relation.name
+        from kg.relation
+        where relation.relation_id = known_tails.relation_id
+    )
+
     select coalesce(array_agg(distinct known.entity_id), '{}')
     from (
-        select
-            case known_tails.direction when 'out' then triple.tail_id else triple.head_id end
-            as entity_id
+        select triple.tail_id as entity_id
         from kg.triple
         where
-            triple.relation_id = known_tails.relation_id
-            and case known_tails.direction when 'out' then triple.head_id else triple.tail_id end
-            = kg.entity_id(known_tails.entity_type, known_tails.key)
+            known_tails.direction = 'out'
+            and triple.relation_id = known_tails.relation_id
+            and triple.head_id = kg.entity_id(known_tails.entity_type, known_tails.key)
+            and known_tails.known_at >= triple.valid_from
+            and known_tails.known_at < triple.valid_to
+            and known_tails.known_at >= triple.observed_at
+            and known_tails.known_at < triple.retracted_at
+        union all
+        select triple.head_id as entity_id
+        from kg.triple
+        where
+            known_tails.direction = 'in'
+            and triple.relation_id = known_tails.relation_id
+            and triple.tail_id = kg.entity_id(known_tails.entity_type, known_tails.key)
             and known_tails.known_at >= triple.valid_from
             and known_tails.known_at < triple.valid_to
             and known_tails.known_at >= triple.observed_at
             and known_tails.known_at < triple.retracted_at
         union all
         -- What customers did to products is not in kg.triple.
-        select kg.entity_id('product', interaction.product_id) as entity_id
-        from raw.interaction
-        where
-            known_tails.entity_type = 'customer'
-            and known_tails.direction = 'out'
-            and interaction.customer_id = known_tails.key
-            and kg.relation_id(raw.relation_of(interaction.event)) = known_tails.relation_id
-            and interaction.occurred_at <= known_tails.known_at
+        select kg.entity_id('product', bought.product_id) as entity_id
+        from (
+            select distinct interaction.product_id
+            from raw.interaction
+            inner join relation on raw.relation_of(interaction.event) = relation.name
+            where
+                known_tails.entity_type = 'customer'
+                and known_tails.direction = 'out'
+                and interaction.customer_id = known_tails.key
+                and interaction.occurred_at <= known_tails.known_at
+        ) as bought
         union all
-        select kg.entity_id('customer', interaction.customer_id) as entity_id
-        from raw.interaction
-        where
-            known_tails.entity_type = 'product'
-            and known_tails.direction = 'in'
-            and interaction.product_id = known_tails.key
-            and kg.relation_id(raw.relation_of(interaction.event)) = known_tails.relation_id
-            and interaction.occurred_at <= known_tails.known_at
+        select kg.entity_id('customer', buyer.customer_id) as entity_id
+        from (
+            select distinct interaction.customer_id
+            from raw.interaction
+            inner join relation on raw.relation_of(interaction.event) = relation.name
+            where
+                known_tails.entity_type = 'product'
+                and known_tails.direction = 'in'
+                and interaction.product_id = known_tails.key
+                and interaction.occurred_at <= known_tails.known_at
+        ) as buyer
     ) as known
 $$;
 comment on function kg.known_tails(text, text, bigint, text, timestamptz) is
 'The ids of the entities that one is known to be related to, or from which (direction in), as known at a time.';
+
+create or replace function kg.require_question(
+    alias text,
+    entity_type text,
+    key text,
+    relation text,
+    backwards boolean,
+    out model_id int,
+    out relation_id bigint,
+    out direction text,
+    out target_type text,
+    out query vector,
+    out projected boolean,
+    out square double precision
+)
+language plpgsql stable
+set search_path = pg_catalog, public
+as $$
+begin
+    model_id := emb.model_in_use(alias);
+    perform kg.require_vector(alias, entity_type, key);
+    select resolved.relation_id, resolved.direction, resolved.target_type
+    into relation_id, direction, target_type
+    from kg.resolve_relation(entity_type, relation, backwards) as resolved;
+    select asked.query, asked.projected, asked.square
+    into query, projected, square
+    from emb.question(model_id, kg.entity_id(entity_type, key), relation_id, direction) as asked;
+    if query is null then
+        raise exception 'relation "%" has no vector in "%"', relation, alias using
+            errcode = '22023', hint = 'No triple had it when the vectors were made, or these are no graph vectors.';
+    end if;
+end
+$$;
+comment on function kg.require_question(text, text, text, text, boolean) is
+'A question to the version in use, as emb.question puts it: (entity, relation, ?), or backwards (?, relation, entity). What cannot be asked is an error that says why.';
+
+create or replace function kg.predict(
+    alias text,
+    entity_type text,
+    key text,
+    relation text,
+    backwards boolean,
+    k int,
+    exclude_known boolean,
+    filters jsonb,
+    known_at timestamptz
+)
+returns table (answer_type text, answer_key text, answer_label text, score double precision)
+language plpgsql stable
+set search_path = pg_catalog, public
+as $$
+declare
+    asked record := kg.require_question(alias, entity_type, key, relation, backwards);
+    known bigint[] := '{}';
+    allowed bigint[];
+begin
+    perform kg.require_count(k);
+    if exclude_known then
+        known := kg.known_tails(entity_type, key, asked.relation_id, asked.direction, known_at);
+    end if;
+    if filters <> '{}' then
+        if asked.target_type is null then
+            raise exception 'answers to "%" are of any type: they cannot be filtered', relation using
+                errcode = '22023', hint = 'Leave the filters out.';
+        end if;
+        allowed := array(
+            select passed.entity_id
+            from kg.filter_entities(filters, asked.target_type, known_at) as passed
+        );
+    end if;
+    return query
+    select
+        entity.entity_type,
+        entity.key,
+        entity.label,
+        emb.score_of(model.operator, near.distance, asked.square)
+    from emb.nearest(
+        asked.model_id, asked.query, k, asked.target_type, allowed, known,
+        projected => asked.projected
+    ) as near
+    inner join kg.entity on near.entity_id = entity.entity_id
+    inner join emb.model on model.model_id = asked.model_id
+    order by near.distance, near.entity_id;
+end
+$$;
+comment on function kg.predict(text, text, text, text, boolean, int, boolean, jsonb, timestamptz) is
+'What kg.predict_tail and kg.predict_head have in common: the most plausible answers to (entity, relation, ?), or backwards to (?, relation, entity).';
+
+drop function if exists kg.predict_tail(text, text, text, text, int, boolean);
 
 create or replace function kg.predict_tail(
     alias text,
@@ -183,40 +310,80 @@ create or replace function kg.predict_tail(
     key text,
     relation text,
     k int default 10,
-    exclude_known boolean default true
+    exclude_known boolean default true,
+    filters jsonb default '{}',
+    known_at timestamptz default now()
 )
 returns table (tail_type text, tail_key text, tail_label text, score double precision)
+language sql stable
+set search_path = pg_catalog
+as $$
+    select answer.answer_type, answer.answer_key, answer.answer_label, answer.score
+    from kg.predict(
+        predict_tail.alias, predict_tail.entity_type, predict_tail.key, predict_tail.relation, false,
+        predict_tail.k, predict_tail.exclude_known, predict_tail.filters, predict_tail.known_at
+    ) with ordinality as answer (answer_type, answer_key, answer_label, score, place)
+    order by answer.place;
+$$;
+comment on function kg.predict_tail(text, text, text, text, int, boolean, jsonb, timestamptz) is
+'The k most plausible tails of (entity, relation, ?) by graph vectors, best first, of the relation''s range only; with a relation''s inverse name, the most plausible heads. What is known at known_at already is left out unless asked for; fewer than k rows only when fewer entities are left. score: higher is more plausible, comparable within one answer only.';
+
+create or replace function kg.predict_head(
+    alias text,
+    entity_type text,
+    key text,
+    relation text,
+    k int default 10,
+    exclude_known boolean default true,
+    filters jsonb default '{}',
+    known_at timestamptz default now()
+)
+returns table (head_type text, head_key text, head_label text, score double precision)
+language sql stable
+set search_path = pg_catalog
+as $$
+    select answer.answer_type, answer.answer_key, answer.answer_label, answer.score
+    from kg.predict(
+        predict_head.alias, predict_head.entity_type, predict_head.key, predict_head.relation, true,
+        predict_head.k, predict_head.exclude_known, predict_head.filters, predict_head.known_at
+    ) with ordinality as answer (answer_type, answer_key, answer_label, score, place)
+    order by answer.place;
+$$;
+comment on function kg.predict_head(text, text, text, text, int, boolean, jsonb, timestamptz) is
+'The k most plausible heads of (?, relation, entity) by graph vectors, best first, of the relation''s domain only; otherwise as kg.predict_tail. They are ranked by the vector that the relation has for being read backwards, so that a score differs from the one of kg.score.';
+
+create or replace function kg.score(
+    alias text,
+    head_type text,
+    head_key text,
+    relation text,
+    tail_type text,
+    tail_key text
+)
+returns double precision
 language plpgsql stable
 set search_path = pg_catalog, public
 as $$
 declare
-    version int := emb.model_in_use(alias);
-    head vector := kg.require_vector(alias, entity_type, key);
-    resolved record := kg.resolve_relation(entity_type, relation);
-    translation vector := emb.relation_vector(version, resolved.relation_id, resolved.direction);
-    card emb.model;
-    known bigint[] := '{}';
+    asked record := kg.require_question(alias, head_type, head_key, relation, false);
+    tail bigint := kg.require_entity(tail_type, tail_key);
+    answer double precision;
 begin
-    if translation is null then
-        raise exception 'relation "%" has no vector in "%"', relation, alias using
-            errcode = '22023', hint = 'No triple had it when the vectors were made, or these are no graph vectors.';
+    if asked.target_type <> tail_type then
+        raise exception 'relation "%" leads to a %, not to a %', relation, asked.target_type, tail_type
+            using errcode = '22023', hint = 'See domain, range and inverse in kg.relation.';
     end if;
-    if exclude_known then
-        known := kg.known_tails(entity_type, key, resolved.relation_id, resolved.direction);
-    end if;
-    select model.* into card from emb.model where model.model_id = version;
-    return query
-    select
-        entity.entity_type,
-        entity.key,
-        entity.label,
-        kg.score_of(card.operator, near.distance)
-    from emb.nearest(
-        version, emb.query_vector(card.scorer, head, translation), k, resolved.target_type, null, known
-    ) as near
-    inner join kg.entity on near.entity_id = entity.entity_id
-    order by near.distance, near.entity_id;
+    perform kg.require_vector(alias, tail_type, tail_key);
+    execute format(
+        'select emb.score_of($2, %s, $3) from emb.%I as m where m.entity_id = $4',
+        emb.comparison(asked.model_id, asked.projected), 'm_' || asked.model_id
+    ) into answer using
+        asked.query,
+        (select known.operator from emb.model as known where known.model_id = asked.model_id),
+        asked.square,
+        tail;
+    return answer;
 end
 $$;
-comment on function kg.predict_tail(text, text, text, text, int, boolean) is
-'The k most plausible tails of (entity, relation, ?) by graph vectors, best first, of the relation''s range only; with a relation''s inverse name, the most plausible heads. What is known already is left out unless asked for. score: higher is more plausible, comparable within one answer only.';
+comment on function kg.score(text, text, text, text, text, text) is
+'How plausible one triple is by graph vectors: the score that kg.predict_tail gives this tail, whether it is known or not. Higher is more plausible. It is no probability and has no scale of its own: minus a distance for TransE, RotatE and TransR (0 would be a tail exactly where the head, moved by the relation, arrives), an inner product for DistMult and ComplEx. Compare tails of one head and relation; across relations, heads or versions a score says nothing.';
