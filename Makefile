@@ -9,6 +9,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Written when the environment stands; every task that runs something shares it.
 STAMP  := $(VENV)/.stamp
+# Written when what the lock names is installed; the package itself, with its front end, comes after.
+LOCKED := $(VENV)/.locked
+FRONT  := $(shell find extension/src extension/style extension/schema -type f) \
+          $(wildcard extension/*.json extension/yarn.lock)
 # pip takes torch (an index or a find-links folder may offer a CPU build), uv takes the rest.
 UV     := uv==0.13.9
 
@@ -27,29 +31,39 @@ test: $(STAMP)  ## every test, the slow ones too
 test-fast: $(STAMP)  ## the tests without those marked slow or browser
 	@$(BIN)/python -m pytest -m "not slow and not browser"
 
-lint: $(STAMP)  ## formatting, style, types, layers, SQL
+lint: $(STAMP) extension/node_modules/.yarn-state.yml  ## formatting, style, types, layers, SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright
 	@$(BIN)/sqlfluff lint --disable-progress-bar sql
+	@$(BIN)/python hatch_build.py lint
 
 bench: $(STAMP)  ## every benchmark, on what ships or is generated; each prints one JSON object as its last line
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:  ## remove the environment, caches and builds; the data in its home folder stays
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf kgfeatures/labextension extension/lib extension/build extension/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml requirements.lock requirements-torch.txt
+# node and jlpm are among what the lock names; hatch_build.py builds what has changed since.
+$(STAMP): $(LOCKED) pyproject.toml hatch_build.py $(FRONT)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+extension/node_modules/.yarn-state.yml: extension/yarn.lock | $(STAMP)
+	$(BIN)/python hatch_build.py install --immutable
+	@touch $@
+
+$(LOCKED): requirements.lock requirements-torch.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "kgfeatures needs Python 3.11 or newer, and '$(PYTHON)' is not: name another one, as in: make PYTHON=python3.12 demo" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { \
 	  echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu it comes with: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt $(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 # uv does not read PIP_FIND_LINKS. torch stays out (requirements-torch.txt says why), and so does
