@@ -31,6 +31,10 @@ def encoder_version(uri: str) -> str:
         from kgfeatures.llm.chargram import CharGramEncoder
 
         return CharGramEncoder.version
+    if uri == "builtin:minilm":
+        from kgfeatures.llm.minilm import minilm_version
+
+        return minilm_version()
     from kgfeatures.llm import transformer
 
     return transformer.version_of(scheme, rest)
@@ -58,6 +62,10 @@ def text_encoder(uri: str = "builtin:minilm", *, threads: int = 1) -> TextEncode
         from kgfeatures.llm.chargram import CharGramEncoder
 
         return CharGramEncoder()
+    if uri == "builtin:minilm":
+        from kgfeatures.llm.minilm import MiniLMEncoder
+
+        return MiniLMEncoder(threads)
     from kgfeatures.llm import transformer
 
     return transformer.load(scheme, rest, threads)

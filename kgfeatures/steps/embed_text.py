@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kgfeatures.types import FloatArray, IntArray, Progress
 
 # Vectors of other versions are not kept: it changes whenever a text may get other bits.
-TEXT_VERSION = "2"
+TEXT_VERSION = "3"
 CUSTOMERS_AT_ONCE = 10_000
 DEFAULT_ENCODER = "builtin:minilm"
 TEXT_FEATURES = {"customer": "customer_text_vector", "product": "product_text_vector"}
