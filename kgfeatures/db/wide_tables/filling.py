@@ -146,8 +146,8 @@ def _newest(table: Table, history: History, values: list[sql.Composed]) -> State
         if key.name in history.columns
     ]
     order = [*keys, *(sql.SQL("{} desc nulls last").format(one) for one in _times(history))]
-    # A view without entities has one row.
-    distinct = sql.SQL(", ").join(keys or [sql.SQL("true")])
+    # A view without entities has one row; a bare constant cannot be ordered by.
+    distinct = sql.SQL(", ").join(keys or [sql.SQL("(1 = 1)")])
     return template(
         "wide_tables.newest",
         keys=distinct,

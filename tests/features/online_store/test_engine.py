@@ -78,6 +78,27 @@ def test_the_newest_row_of_each_key_is_served_with_its_vector(
     assert engine.fill(view, None, None).rows == 0
 
 
+def test_a_view_without_entities_is_materialized_to_its_newest_row(
+    engine, store, config, database
+) -> None:
+    from feast.types import Float64
+
+    with database.transaction() as conn:
+        conn.execute(
+            "create table feature.weather (event_timestamp timestamptz,"
+            " created_timestamp timestamptz, rain float8)"
+        )
+        conn.execute("insert into feature.weather values ('2024-01-01', '2024-01-01', 0.5)")
+        conn.execute("insert into feature.weather values ('2024-01-02', '2024-01-02', 0.25)")
+    view = make_view("weather", {"rain": Float64}, keys={})
+    apply(store, config, view)
+    for until, rain in ((dt.datetime(2024, 1, 1, tzinfo=dt.UTC), 0.5), (None, 0.25)):
+        assert engine.fill(view, None, until).rows == 1
+        served = database.sql("select rain from online.weather")
+        assert served["rain"].tolist() == [rain]
+    assert engine.fill(view, None, None, mirror=True).rows == 0
+
+
 def test_only_rows_between_two_times_are_taken_and_older_ones_change_nothing(
     engine, database, view
 ) -> None:
