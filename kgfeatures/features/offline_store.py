@@ -34,7 +34,7 @@ from kgfeatures.features.source import (
     KGFeaturesLoggingDestination,
     columns_of,
     dsn_of_config,
-    table_of,
+    written_table,
 )
 from kgfeatures.features.views import feature_tables
 
@@ -217,7 +217,7 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
         source = feature_view.batch_source
         if not isinstance(source, PostgreSQLSource):
             raise _wrong_source(source)
-        target = table_of(source)
+        target = written_table(source)
         if not target:
             raise DataError(
                 f"feature view {feature_view.name!r} is read from a query, which cannot be written "

@@ -7,6 +7,7 @@ a cast. Ours is one of those, so that Feast's stock stores go on working with th
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from feast import ValueType
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 # Marks a source that is no feature table: a saved data set, a log.
 RESULT = "kgfeatures_result"
 _CLASS = "kgfeatures.features.source.KGFeaturesSource"
+_ALL_OF_A_TABLE = re.compile(r"\s*select\s+\*\s+from\s+(\w+(?:\.\w+)?)\s*;?\s*", re.IGNORECASE)
 # What Feast's own list lacks; every other type is read as text.
 _VALUE_TYPES = {
     "vector": ValueType.FLOAT_LIST,
@@ -117,6 +119,15 @@ def table_of(owner: Any) -> str:
     """Return the table of one of Feast's PostgreSQL sources or storages, "" for none."""
     options = getattr(owner, "postgres_options", None) or owner._postgres_options  # noqa: SLF001
     return options._table  # noqa: SLF001  Feast has no other way
+
+
+def written_table(source: Any) -> str:
+    """Return the table that rows for a source go to, "" for none.
+
+    A query for all of a table counts as that table.
+    """
+    whole = _ALL_OF_A_TABLE.fullmatch(source._postgres_options._query or "")  # noqa: SLF001  as above
+    return table_of(source) or (whole[1].lower() if whole else "")
 
 
 def value_type(kind: str) -> ValueType:

@@ -213,7 +213,7 @@ def _moments(column: pd.Series, name: str) -> pa.Array:
 
     Raises
     ------
-    DataError : a time is missing, is none, or time zones are mixed.
+    DataError : a time is missing, is none, or has no time zone beside some that have one.
     """
     import pandas as pd
 
@@ -225,7 +225,7 @@ def _moments(column: pd.Series, name: str) -> pa.Array:
             "needs its moment: drop or fill such rows"
         )
     if not pd.api.types.is_datetime64_any_dtype(column):
-        _require_one_zone(column, name)
+        _require_moments(column, name)
     # Anything looser reads 01/02 as it likes.
     form = "ISO8601" if isinstance(column.iloc[0], str) else None
     try:
@@ -239,8 +239,8 @@ def _moments(column: pd.Series, name: str) -> pa.Array:
     return pa.array(times.view(np.int64)).view(UTC)
 
 
-def _require_one_zone(column: pd.Series, name: str) -> None:
-    """Check that objects are times of one time zone, or texts.
+def _require_moments(column: pd.Series, name: str) -> None:
+    """Check that objects are texts, or times of which all or none have a time zone.
 
     Raises
     ------
@@ -257,8 +257,11 @@ def _require_one_zone(column: pd.Series, name: str) -> None:
             f"{advice}"
         )
     zones = sorted({str(value.tzinfo or "no time zone") for value in values})
-    if len(zones) > 1:
-        raise DataError(f"entity_df[{name!r}] mixes time zones ({', '.join(zones[:4])}); {advice}")
+    if len(zones) > 1 and "no time zone" in zones:
+        raise DataError(
+            f"entity_df[{name!r}] mixes times with and without a time zone "
+            f"({', '.join(zones[:4])}); {advice} takes those without for UTC"
+        )
 
 
 def _arrow(entity_df: pd.DataFrame, time: str, moments: pa.Array) -> pa.Table:

@@ -81,6 +81,16 @@ def test_keys_may_be_categories_small_numbers_or_numbers_with_gaps(store) -> Non
     assert store.get_historical_features(asked, ["profile:spent"]).to_df()["spent"].tolist()[0] == 4
 
 
+def test_labels_of_several_time_zones_are_the_moments_that_they_say(store) -> None:
+    noon = pd.Timestamp("2024-01-03 12:00", tz="UTC")
+    zones = ["America/New_York", "Asia/Shanghai", "UTC", "Europe/Berlin"]
+    times = [noon.tz_convert(zone).to_pydatetime() for zone in zones]
+    asked = pd.DataFrame({"customer_id": "红", "event_timestamp": pd.Series(times, dtype=object)})
+    got = store.get_historical_features(asked, ["profile:spent"]).to_df()
+    assert got["spent"].tolist() == [3] * 4
+    assert (got["event_timestamp"] == noon).all()
+
+
 def test_a_query_gives_the_labels_in_its_order(store) -> None:
     query = """
     select '100%' as note, customer_id, at + interval '10 days' as event_timestamp

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from kgfeatures.db.connection import open_connection
 from kgfeatures.errors import DataError
 from tests.features.offline_store.conftest import MARKS, labels, utc
 
@@ -59,6 +60,29 @@ def test_rows_are_written_under_the_columns_own_names_and_pushed(store) -> None:
         asked, ["profile:spent", "profile:price", "heat:heat"]
     ).to_df()
     assert got.iloc[0][["spent", "price", "heat"]].tolist() == [7.5, 2.5, 5]
+
+
+def test_a_query_for_all_of_a_table_is_written_to_as_the_table(store, dsn) -> None:
+    from feast import FeatureView, Field
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import (
+        PostgreSQLSource,
+    )
+    from feast.types import Int64
+
+    with open_connection(dsn) as conn:
+        conn.execute("create table f.whole (place_id bigint, at timestamptz, heat bigint)")
+    source = PostgreSQLSource(name="whole", query="SELECT * FROM f.Whole", timestamp_field="at")
+    fields = [Field(name="place_id", dtype=Int64), Field(name="heat", dtype=Int64)]
+    view = FeatureView(
+        name="whole", entities=[store.get_entity("place")], schema=fields, source=source
+    )
+    store.apply([view])
+    at = pd.Timestamp("2025-01-01", tz="UTC")
+    store.write_to_offline_store(
+        "whole", pd.DataFrame({"heat": [3, 4], "at": [at, at], "place_id": [1, 2]})
+    )
+    asked = pd.DataFrame({"place_id": [2, 1], "event_timestamp": at})
+    assert store.get_historical_features(asked, ["whole:heat"]).to_df()["heat"].tolist() == [4, 3]
 
 
 def test_what_a_service_gave_out_is_logged(store, tmp_path) -> None:
