@@ -129,13 +129,17 @@ $$;
 comment on function emb.drop_tables(int) is
 'Drops the tables of a model version: its vectors and its feature tables that are not in use.';
 
-create or replace function emb.index_tables(model_id int) returns void
+drop function if exists emb.index_tables(int);
+
+create or replace function emb.index_tables(model_id int, exact_up_to bigint default 20000)
+returns void
 language plpgsql
 set search_path = pg_catalog, public
 as $$
 declare
     card emb.model;
     operator_class text;
+    many boolean;
 begin
     select known.* into strict card from emb.model as known where known.model_id = index_tables.model_id;
     operator_class := case card.operator
@@ -144,8 +148,10 @@ begin
     end;
     execute format('alter table emb.m_%1$s add primary key (entity_id)', model_id);
     execute format('alter table emb.m_%1$s_relation add primary key (relation_id, direction)', model_id);
-    -- pgvector indexes at most 2000 dimensions; wider vectors are always scanned exactly.
-    if card.dim <= 2000 then
+    -- Among few vectors emb.nearest compares all: an index would never be read. And pgvector
+    -- indexes at most 2000 dimensions; wider vectors are always scanned exactly.
+    execute format('select count(*) > $1 from emb.m_%1$s', model_id) into many using exact_up_to;
+    if many and card.dim <= 2000 then
         execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
     end if;
     execute format('analyze emb.m_%1$s', model_id);
@@ -153,8 +159,8 @@ begin
     perform emb.hash_vectors(format('emb.m_%s_relation', model_id)::regclass);
 end
 $$;
-comment on function emb.index_tables(int) is
-'Adds the keys, the HNSW index and the content hash to the loaded tables of a model version.';
+comment on function emb.index_tables(int, bigint) is
+'Adds the keys, the content hash and, for more than exact_up_to vectors, the HNSW index to the loaded tables of a model version; emb.nearest compares all of fewer.';
 
 create or replace function emb.hash_vectors(target regclass) returns void
 language plpgsql

@@ -73,15 +73,22 @@ def test_publish_fills_the_feature_table_with_the_time_of_knowledge(
     assert row[4].tolist() == [7, 0]
 
 
-def test_publish_indexes_vectors_with_the_models_operator(shop: Connection[TupleRow]) -> None:
+def indexes_of(shop: Connection[TupleRow], model: vectors.ModelCard) -> list[str]:
+    indexes = shop.execute(
+        "select indexdef from pg_indexes where schemaname = 'emb' and tablename = %s",
+        [f"m_{model.model_id}"],
+    )
+    return [index[0] for index in indexes.fetchall()]
+
+
+def test_many_vectors_are_indexed_with_the_models_operator(shop: Connection[TupleRow]) -> None:
     text = card(alias="text", scorer="cosine", operator="<=>", feature_tables={})
     for model, operators in ((card(), "vector_l2_ops"), (text, "vector_cosine_ops")):
         vectors.publish(shop, model, IDS, matrix(7))
-        indexes = shop.execute(
-            "select indexdef from pg_indexes where schemaname = 'emb' and tablename = %s",
-            [f"m_{model.model_id}"],
-        ).fetchall()
-        assert any(f"USING hnsw (v {operators})" in index[0] for index in indexes)
+        assert not any("hnsw" in index for index in indexes_of(shop, model))
+        shop.execute("select emb.create_tables(%s, 2)", [model.model_id])
+        shop.execute("select emb.index_tables(%s, exact_up_to => -1)", [model.model_id])
+        assert any(f"USING hnsw (v {operators})" in index for index in indexes_of(shop, model))
 
 
 def test_publish_stores_relation_vectors_in_both_directions(shop: Connection[TupleRow]) -> None:
