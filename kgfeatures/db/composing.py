@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from kgfeatures.db.failures import translated
 from kgfeatures.db.queries import catalogue
@@ -82,6 +83,12 @@ def rows(conn: Connection[TupleRow], what: str, statement: Statement) -> list[tu
     """Return the rows of a statement; raises what `run` raises."""
     with translated(what):
         return conn.execute(_whole(statement)).fetchall()
+
+
+def dicts(conn: Connection[TupleRow], what: str, statement: Statement) -> list[dict[str, Any]]:
+    """Return the rows of a statement, one dict per row; raises what `run` raises."""
+    with translated(what), conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_whole(statement)).fetchall()
 
 
 def columns(conn: Connection[TupleRow], what: str, source: Statement) -> dict[str, str]:
