@@ -7,3 +7,94 @@ select emb.add_projections(%(model_id)s, %(dim)s);
 -- name: index_projections
 -- Params: model_id int.
 select emb.index_projections(%(model_id)s);
+
+-- name: predict_tail
+-- The most plausible tails of each entity. Rows by entity as asked for, best first.
+-- Params: alias, entity_type text, keys text[], relation text, k int, exclude_known boolean,
+-- filters jsonb as text, known_at timestamptz, null is now.
+with asked as (
+    select
+        key,
+        place
+    from unnest(%(keys)s::text[]) with ordinality as listed (key, place)
+)
+
+select
+    asked.key,
+    answer.tail_type,
+    answer.tail_key,
+    answer.tail_label,
+    answer.score
+from asked
+cross join
+    lateral kg.predict_tail(
+        %(alias)s, %(entity_type)s, asked.key, %(relation)s, %(k)s, %(exclude_known)s,
+        %(filters)s::jsonb, coalesce(%(known_at)s::timestamptz, now())
+    ) with ordinality as answer (tail_type, tail_key, tail_label, score, place)
+order by asked.place, answer.place;
+
+-- name: predict_head
+-- The most plausible heads of each entity. Rows by entity as asked for, best first.
+-- Params: as of predict_tail.
+with asked as (
+    select
+        key,
+        place
+    from unnest(%(keys)s::text[]) with ordinality as listed (key, place)
+)
+
+select
+    asked.key,
+    answer.head_type,
+    answer.head_key,
+    answer.head_label,
+    answer.score
+from asked
+cross join
+    lateral kg.predict_head(
+        %(alias)s, %(entity_type)s, asked.key, %(relation)s, %(k)s, %(exclude_known)s,
+        %(filters)s::jsonb, coalesce(%(known_at)s::timestamptz, now())
+    ) with ordinality as answer (head_type, head_key, head_label, score, place)
+order by asked.place, answer.place;
+
+-- name: similar
+-- The entities nearest to each. Rows by entity as asked for, nearest first.
+-- Params: alias, entity_type text, keys text[], k int, filters jsonb as text.
+with asked as (
+    select
+        key,
+        place
+    from unnest(%(keys)s::text[]) with ordinality as listed (key, place)
+)
+
+select
+    asked.key,
+    answer.similar_key,
+    answer.similar_label,
+    answer.score
+from asked
+cross join
+    lateral kg.similar(
+        %(alias)s, %(entity_type)s, asked.key, %(k)s, %(filters)s::jsonb
+    ) with ordinality as answer (similar_key, similar_label, score, place)
+order by asked.place, answer.place;
+
+-- name: score
+-- The plausibility of each triple. One row per triple, in their order.
+-- Params: alias, head_type text, head_keys text[], relation, tail_type text, tail_keys text[].
+with asked as (
+    select
+        place,
+        head_key,
+        tail_key
+    from
+        unnest(%(head_keys)s::text[], %(tail_keys)s::text[])
+        with ordinality as listed (head_key, tail_key, place)
+)
+
+select
+    kg.score(
+        %(alias)s, %(head_type)s, head_key, %(relation)s, %(tail_type)s, tail_key
+    ) as score
+from asked
+order by place;
