@@ -135,6 +135,7 @@ class TrainingSettings:
     negatives : wrong answers drawn per step, without replacement.
     learning_rate : Adagrad's rate in the first step; it falls linearly to 1 %.
     penalty : weight of Σ |x|³ over the vectors of a batch (Lacroix et al. 2018, N3); 0 for none.
+    dropout : share of the numbers of an anchor that a step sets to 0, the others grow for it.
     seed : of the start values, the order and the wrong answers.
     precision : of the large products, one of kgfeatures.embedding.precision.PRECISIONS.
     threads : of the products; on a busy machine one is faster than two.
@@ -146,6 +147,7 @@ class TrainingSettings:
     negatives: int = 512
     learning_rate: float = 0.3
     penalty: float = 0.0
+    dropout: float = 0.0
     seed: int = 0
     precision: str = "auto"
     threads: int = 1
@@ -159,6 +161,8 @@ class TrainingSettings:
             raise DataError(f"learning_rate is {self.learning_rate}; it must be above 0")
         if not self.penalty >= 0:
             raise DataError(f"penalty is {self.penalty}; it must be at least 0")
+        if not 0 <= self.dropout < 1:
+            raise DataError(f"dropout is {self.dropout}; it must be in [0, 1)")
         precision.resolve(self.precision)
 
     def passes(self, n_triples: int) -> int:

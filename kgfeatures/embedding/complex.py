@@ -22,9 +22,8 @@ def complex_product(left: Tensor, right: Tensor) -> Tensor:
 
     left_re, left_im = left.chunk(2, dim=-1)
     right_re, right_im = right.chunk(2, dim=-1)
-    return torch.cat(
-        [left_re * right_re - left_im * right_im, left_re * right_im + left_im * right_re], dim=-1
-    )
+    real = torch.addcmul(left_re * right_re, left_im, right_im, value=-1)
+    return torch.cat([real, torch.addcmul(left_re * right_im, left_im, right_re)], dim=-1)
 
 
 def conjugate(vectors: Tensor) -> Tensor:

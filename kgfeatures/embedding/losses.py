@@ -200,5 +200,22 @@ class Manhattan(Loss):
         return Gradients(loss, to_query + to_target, to_target.neg(), to_negative)
 
 
+def add_penalty(gradient: Tensor, values: Tensor, weight: float, *, pairs: bool) -> None:
+    """Add the gradient of weight · Σ |x|³ (N3, Lacroix et al. 2018) to (n, dim) in place.
+
+    Parameters
+    ----------
+    values : (n, dim) where the gradient is taken.
+    pairs : the halves of a vector are real and imaginary parts; |x| is the modulus then.
+    """
+    if not pairs:
+        gradient.addcmul_(values.abs(), values, value=3 * weight)
+        return
+    real, imaginary = values.chunk(2, dim=1)
+    modulus = (real * real).addcmul_(imaginary, imaginary).sqrt_()
+    for part, by in zip(gradient.chunk(2, dim=1), (real, imaginary), strict=True):
+        part.addcmul_(modulus, by, value=3 * weight)
+
+
 # By the operator that ranks tails: see kgfeatures.embedding.base.ScoreFunction.
 LOSSES: dict[str, type[Loss]] = {"<->": Distance, "<#>": Product, "<+>": Manhattan}

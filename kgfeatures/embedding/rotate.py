@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from kgfeatures.embedding.base import ScoreFunction
-from kgfeatures.embedding.complex import complex_product
+from kgfeatures.embedding.complex import complex_product, conjugate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,18 @@ class RotatE(ScoreFunction):
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h ∘ r, (n, dim)."""
         return complex_product(anchor, relation)
+
+    def query_gradient(
+        self, anchor: Tensor, learned: Tensor, to_query: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradient turned back, and how far it points along the turn, i h r."""
+        import torch
+
+        relation = self.relation_vectors(learned)
+        real, imaginary = self.query(anchor, relation).chunk(2, dim=-1)
+        to_real, to_imaginary = to_query.chunk(2, dim=-1)
+        to_angle = torch.addcmul(to_imaginary * real, to_real, imaginary, value=-1)
+        return complex_product(to_query, conjugate(relation)), to_angle
 
     def start_relations(self, rng: np.random.Generator, rows: int, dim: int) -> FloatArray:
         """Return angles, (rows, dim / 2), uniform in ±π."""

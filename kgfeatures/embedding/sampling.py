@@ -6,6 +6,7 @@ like one that was never interrupted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from kgfeatures.types import IntArray
 
-ORDER, NEGATIVES = 1, 2
+ORDER, NEGATIVES, DROPOUT = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,16 @@ def spread(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
     number = np.repeat(np.arange(len(starts)), counts)
     shift = np.repeat(starts - (np.cumsum(counts) - counts), counts)
     return number, shift + np.arange(len(number))
+
+
+def kept(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> torch.Tensor:
+    """Return random factors: 0 for a share of them, 1 / (1 - share) for the others.
+
+    One byte decides on each, so that the share is rounded to 256ths.
+    """
+    dropped = min(round(256 * share), 255)
+    drawn = np.frombuffer(rng.bytes(math.prod(shape)), dtype=np.uint8).reshape(shape)
+    return torch.from_numpy(drawn >= dropped).float().mul_(256 / (256 - dropped))
 
 
 class Sampler:

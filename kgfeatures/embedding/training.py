@@ -18,8 +18,8 @@ import torch
 from kgfeatures.embedding import precision
 from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import GraphVectors, TrainingSettings
-from kgfeatures.embedding.losses import LOSSES
-from kgfeatures.embedding.sampling import Questions, Sampler
+from kgfeatures.embedding.losses import LOSSES, add_penalty
+from kgfeatures.embedding.sampling import DROPOUT, Questions, Sampler, kept
 from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
@@ -148,26 +148,28 @@ class Trainer:
         relations = np.concatenate([batch.relation, batch.relation + self.sizes[1]])
         learned = self.relations.table.index_select(0, torch.from_numpy(relations))
 
-        query = self.model.query(anchor, self.model.relation_vectors(learned))
+        factors = self._kept(anchor) if self.settings.dropout else None
+        seen = anchor if factors is None else anchor * factors
+        query = self.model.query(seen, self.model.relation_vectors(learned))
         found = self.loss(query, target, negative, batch.masked)
-        to_anchor, to_relation = self.model.query_gradient(anchor, learned, found.query)
+        to_anchor, to_relation = self.model.query_gradient(seen, learned, found.query)
+        if factors is not None:
+            to_anchor = to_anchor * factors
         # Heads and tails are anchors of one question and targets of the other.
         gradient = torch.cat([found.target[size:], found.target[:size], found.negative])
         gradient[: 2 * size] += to_anchor
         if self.settings.penalty:
-            gradient[: 2 * size] += self._penalty(anchor)
-            to_relation = to_relation + self._penalty(learned)
+            to_relation = to_relation.clone()
+            for moved, values in ((gradient[: 2 * size], anchor), (to_relation, learned)):
+                add_penalty(moved, values, self.settings.penalty, pairs=self.model.pairs)
         self.relations.step(relations, to_relation, rate * self.model.relation_rate)
         self.entities.step(rows, gradient, rate)
         return found.loss
 
-    def _penalty(self, values: Tensor) -> Tensor:
-        """Return the gradient of penalty · Σ |x|³; of a complex number that is its modulus."""
-        if self.model.pairs:
-            size = values.unflatten(1, (2, -1)).norm(dim=1).repeat(1, 2)
-        else:
-            size = values.abs()
-        return size.mul_(values).mul_(3 * self.settings.penalty)
+    def _kept(self, anchor: Tensor) -> Tensor:
+        """Return the factors by which dropout changes the anchors of this step."""
+        rng = np.random.default_rng((self.settings.seed, DROPOUT, self.done))
+        return kept(rng, anchor.shape, self.settings.dropout)
 
     def vectors(self) -> GraphVectors:
         """Return what is learned so far; later steps do not change it."""

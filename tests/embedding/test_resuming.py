@@ -18,7 +18,7 @@ from kgfeatures.errors import DataError
 if TYPE_CHECKING:
     from kgfeatures.embedding import GraphVectors
 
-SETTINGS = TrainingSettings(dim=8, epochs=10, batch_size=32, negatives=16)
+SETTINGS = TrainingSettings(dim=8, epochs=10, batch_size=32, negatives=16, dropout=0.1)
 SIZES = (30, 6)
 MARKS = np.array([(i, k, i + k + 1) for k in range(6) for i in range(29 - k)])
 HIDDEN = np.arange(len(MARKS)) % 10 == 0
@@ -84,7 +84,7 @@ def test_a_budget_in_seconds_keeps_its_steps_when_resumed(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"settings": TrainingSettings(dim=4)}, "batch_size, dim, epochs, negatives"),
+        ({"settings": TrainingSettings(dim=4)}, "batch_size, dim, dropout, epochs, negatives"),
         ({"triples": TRAIN[:-1]}, "triples"),
         ({"model": "transe_l1"}, "model"),
         ({"seconds": 0.2}, "budget"),

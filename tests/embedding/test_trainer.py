@@ -11,8 +11,8 @@ from kgfeatures.embedding import MODELS, settings_for
 from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import DEFAULT_EPOCHS, TrainingSettings, with_inverses
 from kgfeatures.embedding.evaluation import evaluate, random_baseline, ranks
-from kgfeatures.embedding.losses import LOSSES, Masked
-from kgfeatures.embedding.sampling import Questions, RelationSampler, Sampler
+from kgfeatures.embedding.losses import LOSSES, Masked, add_penalty
+from kgfeatures.embedding.sampling import Questions, RelationSampler, Sampler, kept
 from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import DataError
 
@@ -98,6 +98,17 @@ def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
         np.testing.assert_allclose(gradient, right, atol=tolerance)
 
 
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_penalty_has_the_gradient_of_the_cubed_moduli(*, pairs: bool) -> None:
+    values = torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).double()
+    leaf = values.clone().requires_grad_()
+    numbers = torch.complex(leaf[:, :2], leaf[:, 2:]) if pairs else leaf
+    (0.7 * numbers.abs().pow(3).sum()).backward()
+    gradient = torch.ones(3, 4).double()
+    add_penalty(gradient, values, 0.7, pairs=pairs)
+    np.testing.assert_allclose(gradient - 1, leaf.grad, rtol=1e-12)
+
+
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_every_model_learns_a_ruler(model: str) -> None:
     marks = ruler(30, 6)
@@ -150,6 +161,13 @@ def test_an_epoch_visits_every_triple_once_and_the_next_in_another_order(
         assert all(len(set(b.relation.tolist())) == 1 for epoch in epochs for b in epoch)
 
 
+def test_dropout_drops_its_share_and_leaves_the_mean() -> None:
+    factors = kept(np.random.default_rng(0), (200, 200), share=0.25)
+    assert factors.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (factors == 0).float().mean() == pytest.approx(0.25, abs=0.01)
+    assert factors.mean() == pytest.approx(1, abs=0.01)
+
+
 def test_a_budget_in_seconds_is_kept_and_none_is_refused() -> None:
     began = time.process_time()
     fit(grid(9), 81, 2, TrainingSettings(dim=8), seconds=0.2)
@@ -171,6 +189,11 @@ def test_adagrad_adds_up_repeated_rows_and_moves_no_others() -> None:
     # The first step divides each summed gradient by its own size; rows 1 and 3 were not asked.
     assert table.table.flatten().tolist() == [-0.5, 0, -0.5, 0]
     assert table.squares.flatten().tolist() == [16, 0, 9, 0]
+
+
+def test_settings_refuse_to_drop_everything() -> None:
+    with pytest.raises(DataError, match=r"dropout is 1.0; it must be in \[0, 1\)"):
+        TrainingSettings(dropout=1.0)
 
 
 @pytest.mark.parametrize(
