@@ -28,3 +28,13 @@ export const detailIcon = icon(
   'detail',
   '<path d="M3 4h18v16H3zm2 5v3h4V9zm6 0v3h8V9zm-6 5v4h4v-4zm6 0v4h8v-4z" fill-rule="evenodd"/>'
 );
+
+export const codeIcon = icon(
+  'code',
+  '<path d="M8.7 6.3L7.300 4.900.2 12l7.100 7.100 1.400-1.400L3 12zm6.600 0l1.400-1.400L23.800 12l-7.100 7.100-1.400-1.400L21 12z"/>'
+);
+
+export const planIcon = icon(
+  'plan',
+  '<path d="M3 3h8v5H8v3h8v-1h5v5h-5v-2H8v5h8v-1h5v5h-5v-2H6V8H3z"/>'
+);
