@@ -74,19 +74,25 @@ $$;
 comment on function emb.add_projections(int, int) is
 'Gives the empty tables of a TransR version what its relations project: emb.m_<id>.projected of dim numbers, and each relation''s matrix.';
 
-create or replace function emb.index_projections(model_id int) returns void
+drop function if exists emb.index_projections(int);
+
+create or replace function emb.index_projections(model_id int, exact_up_to bigint default 20000)
+returns void
 language plpgsql
 set search_path = pg_catalog, public
 as $$
+declare
+    many boolean;
 begin
-    -- As in emb.index_tables: wider ones are always scanned exactly.
-    if emb.projected_width(model_id) <= 2000 then
+    -- As in emb.index_tables.
+    execute format('select count(*) > $1 from emb.m_%1$s', model_id) into many using exact_up_to;
+    if many and emb.projected_width(model_id) <= 2000 then
         execute format('create index on emb.m_%1$s using hnsw (projected vector_ip_ops)', model_id);
     end if;
 end
 $$;
-comment on function emb.index_projections(int) is
-'Adds the HNSW index of what a TransR version''s relations project.';
+comment on function emb.index_projections(int, bigint) is
+'Adds the HNSW index of what a TransR version''s relations project, where emb.index_tables would have one of its vectors.';
 
 create or replace function emb.projected_width(model_id int) returns int
 language sql stable

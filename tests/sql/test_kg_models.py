@@ -96,6 +96,15 @@ def best(scores: list[float], among: Sequence[int], k: int) -> list[tuple[str, f
     return [(KEYS[entity], score) for score, entity in order[:k]]
 
 
+def index_vectors(conn: Connection[TupleRow], version: int, served: Served) -> None:
+    """Index what few vectors are published without, and let the planner take it."""
+    classes = {"<->": "vector_l2_ops", "<+>": "vector_l1_ops", "<#>": "vector_ip_ops"}
+    operators = classes[served.operator]
+    statement = f"create index on emb.m_{version} using hnsw ({served.column} {operators})"
+    conn.execute(cast("LiteralString", statement))
+    conn.execute("set local enable_seqscan = off")
+
+
 def kind_of(entity: int) -> str:
     return "product" if entity < 40 else "colour"
 
@@ -128,11 +137,12 @@ def test_the_template_of_python_ranks_like_the_function(
 ) -> None:
     trained = train(model)
     version = publish(conn, trained)
-    conn.execute("set local enable_seqscan = off")
+    served = Served(trained)
+    index_vectors(conn, version, served)
     for side, _, anchor, row, _ in QUESTIONS:
         reciprocal = row if side == "tail" else row + 2
         right = best(expected(trained, anchor, reciprocal, range(45)), range(45), 10)
-        order = Served(trained).sql(side).format(model_id=version)
+        order = served.sql(side).format(model_id=version)
         found = conn.execute(
             cast("LiteralString", RANKED.format(model_id=version, order=order)),
             {"entity_id": int(IDS[anchor]), "relation_id": int(RELATION_IDS[row])},
@@ -224,8 +234,10 @@ def test_equal_scores_are_ordered_by_id(conn: Connection[TupleRow], model: str) 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_index_ranks_like_the_exact_scan(conn: Connection[TupleRow], model: str) -> None:
-    version = publish(conn, train(model))
-    conn.execute("set local enable_seqscan = off")
+    trained = train(model)
+    version = publish(conn, trained)
+    served = Served(trained)
+    index_vectors(conn, version, served)
     answers = [
         conn.execute(
             f"select near.entity_id, near.distance from emb.question(%s, %s, %s) as asked, "  # noqa: S608
@@ -250,3 +262,12 @@ def test_a_relation_that_does_not_fit_is_refused_with_a_hint(conn: Connection[Tu
         with pytest.raises(psycopg.Error, match=says) as caught, conn.transaction():
             conn.execute(f"select * from kg.{call}")  # noqa: S608
         assert "inverse in kg.relation" in (caught.value.diag.message_hint or "")
+
+
+def test_projections_of_many_entities_are_indexed(conn: Connection[TupleRow]) -> None:
+    version = publish(conn, train("transr"))
+    query = "select indexdef from pg_indexes where schemaname = 'emb' and tablename = %s"
+    for exact_up_to, indexed in ((45, False), (44, True)):
+        conn.execute("select emb.index_projections(%s, %s)", [version, exact_up_to])
+        found = conn.execute(query, [f"m_{version}"]).fetchall()
+        assert any("hnsw (projected vector_ip_ops)" in row[0] for row in found) is indexed
