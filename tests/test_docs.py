@@ -12,6 +12,7 @@ from kgfeatures.db import Database
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = ["sql.md", "recommend.md"]  # whose SQL is run
 SCHEMAS = ["emb", "kg", "ops", "rec", "seg"]
 
 FUNCTIONS = """
@@ -58,8 +59,8 @@ def test_every_sql_function_is_documented_and_runs_with_the_callers_rights(shop:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statement", statements(ROOT / "docs" / "sql.md"))
-def test_every_example_of_the_sql_page_answers(shop: Database, statement: str) -> None:
+@pytest.mark.parametrize("statement", [s for name in RUN for s in statements(ROOT / "docs" / name)])
+def test_every_example_of_the_sql_pages_answers(shop: Database, statement: str) -> None:
     with shop.transaction() as conn, conn.transaction(force_rollback=True):
         rows = conn.execute(statement).fetchall()
     assert rows

@@ -18,11 +18,18 @@ def recommend(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Of the signals, such as bought_together=0.6,graph_vector=0.3,popular=0.1; "
+            help="Of the signals, such as bought_together=0.6,shared_triples=0.3,popular=0.1; "
             "what suits the shop's own last weeks when left out.",
             show_default=False,
         ),
     ] = None,
+    everybody: Annotated[
+        bool,
+        typer.Option(
+            "--all/--model-only",
+            help="Publish the lists of all customers too, or only what rec.recommend reads.",
+        ),
+    ] = True,
     force: Annotated[
         bool, typer.Option("--force", help="Do it even when nothing changed.")
     ] = False,
@@ -31,7 +38,7 @@ def recommend(
     from kgfeatures.steps import recommend as step
 
     chosen = None if weights is None else parse_weights(weights)
-    settings = step.RecommendSettings(weights=chosen, k=k)
+    settings = step.RecommendSettings(weights=chosen, k=k, lists=everybody)
     with connect() as database, terminal_progress() as progress:
         result = step.recommend(database, settings, progress=progress, force=force)
     report(result)
@@ -49,5 +56,5 @@ def parse_weights(text: str) -> dict[str, float]:
         return {name.strip(): float(weight) for name, _, weight in pairs}
     except ValueError:
         raise DataError(
-            f"weights are {text!r}; write bought_together=0.6,graph_vector=0.3,popular=0.1"
+            f"weights are {text!r}; write bought_together=0.6,shared_triples=0.3,popular=0.1"
         ) from None

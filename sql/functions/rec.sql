@@ -1,10 +1,27 @@
--- Recommendations: live history, neighbours, graph vectors and popularity, blended by weight.
+-- What a recommendation is made of: live history, what the last run left in rec, and their sum.
 -- The same arithmetic as kgfeatures/recommend; tests/sql/test_rec.py holds them together.
+
+create or replace view rec.product_neighbor
+with (security_invoker = true) as
+select
+    list.run_id,
+    list.signal,
+    list.product_id,
+    popular.product_id as neighbor_id,
+    entry.weight
+from rec.neighbor_list as list
+cross join
+    lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
+inner join rec.popular on entry.product_no = popular.product_no;
+comment on view rec.product_neighbor is
+'Which products go with a product. One row per signal and ordered pair: weight is what a purchase of product_id adds to the signal''s score of neighbor_id, unbounded, higher is better. Packed in rec.neighbor_list.';
 
 create or replace function rec.history(
     customer_id text, known_at timestamptz default now(), ignored text[] default '{}'
 )
-returns table (product_id text, last_at timestamptz, weight double precision)
+returns table (
+    product_id text, last_at timestamptz, weight double precision, ignored boolean
+)
 language sql stable
 set search_path = pg_catalog
 as $$
@@ -17,7 +34,6 @@ as $$
             interaction.customer_id = history.customer_id
             and interaction.event = 'purchase'
             and interaction.occurred_at <= known_at
-            and interaction.product_id <> all(ignored)
         group by interaction.product_id
     )
 
@@ -31,12 +47,13 @@ as $$
                 / 86400 / run.memory_half_life_days
             ),
             1
-        ) as weight
+        ) as weight,
+        bought.product_id = any(history.ignored) as ignored
     from bought
     left join rec.run on true
 $$;
 comment on function rec.history(text, timestamptz, text[]) is
-'What a customer bought until known_at, without the products ignored. One row per product; weight in (0, 1] halves with every half-life before the customer''s last purchase.';
+'What a customer bought until known_at. One row per product; weight in (0, 1] halves with every half-life before the customer''s last purchase; ignored: it is one of the products to leave out.';
 
 create or replace function rec.graph_model() returns int
 language sql stable
@@ -132,71 +149,168 @@ $$;
 comment on function rec.graph_vectors(text) is
 'The graph vectors in use of one entity type, by the shop''s key; relation gives relations by name, from head to tail. None before vectors were trained. One row per entity.';
 
+create or replace function rec.text_vectors()
+returns table (product_id text, v vector)
+language plpgsql stable
+set search_path = pg_catalog, public
+as $$
+begin
+    if to_regclass('feature.product_text_vector') is not null then
+        return query execute
+            'select t.product_id, t.text_vector from feature.product_text_vector as t '
+            'order by t.product_id collate "C"';
+    end if;
+end
+$$;
+comment on function rec.text_vectors() is
+'The text vectors in use of products, by the shop''s key; none before texts were encoded. One row per product.';
+
 create or replace function rec.parts(
     customer_id text, known_at timestamptz default now(), ignored text[] default '{}'
 )
 returns table (
-    product_id text,
+    product_no int,
     bought_together double precision,
-    graph_vector double precision,
-    popular double precision
+    shared_triples double precision,
+    text double precision,
+    factors double precision,
+    graph_vector double precision
 )
-language sql stable
-set search_path = pg_catalog
+language plpgsql stable
+set search_path = pg_catalog, public
 as $$
-    with weight as (
-        select
-            max(blend.weight) filter (where signal = 'bought_together') as bought_together,
-            max(blend.weight) filter (where signal = 'graph_vector') as graph_vector,
-            max(blend.weight) filter (where signal = 'popular') as popular
-        from rec.blend
+#variable_conflict use_column
+declare
+    by_history double precision[];
+    by_factors double precision;
+    by_graph double precision;
+    by_vectors boolean;
+begin
+    select
+        array[
+            coalesce(max(blend.weight) filter (where signal = 'bought_together'), 0),
+            coalesce(max(blend.weight) filter (where signal = 'shared_triples'), 0),
+            coalesce(max(blend.weight) filter (where signal = 'text'), 0)
+        ],
+        coalesce(max(blend.weight) filter (where signal = 'factors'), 0),
+        coalesce(max(blend.weight) filter (where signal = 'graph_vector'), 0)
+    into by_history, by_factors, by_graph
+    from rec.blend;
+    -- Vectors that were trained on what happened after known_at say nothing.
+    by_vectors := exists (select from rec.run where run.known_at <= parts.known_at);
+    return query
+    with history as (
+        select * from rec.history(parts.customer_id, parts.known_at, parts.ignored)
     ),
 
-    together as (
+    list as (
         select
-            neighbor.neighbor_id as product_id,
-            sum(history.weight * neighbor.weight) as score
-        from rec.history(customer_id, known_at, ignored) as history
-        inner join rec.product_neighbor as neighbor
-            on
-                neighbor.signal = 'bought_together'
-                and history.product_id = neighbor.product_id
-        group by neighbor.neighbor_id
+            history.ignored,
+            list.neighbors,
+            list.weights,
+            case when list.signal = 'bought_together' then history.weight else 0 end as together,
+            case when list.signal = 'shared_triples' then history.weight else 0 end as triples,
+            case when list.signal = 'text' then history.weight else 0 end as text
+        from history
+        inner join rec.neighbor_list as list on history.product_id = list.product_id
+        where
+            by_history[case list.signal when 'bought_together' then 1 when 'shared_triples' then 2 else 3 end]
+            > 0
     ),
 
-    -- A vector that was trained on what happened after known_at says nothing.
-    near as (
+    hit as (
         select
-            graph.product_id,
-            graph.distance
-        from rec.graph_distance('customer', customer_id, 'bought') as graph
-        where exists (
-            select from emb.model
-            where model.model_id = rec.graph_model() and model.known_at <= parts.known_at
-        )
+            entry.product_no,
+            sum(list.together * entry.weight) as together,
+            sum(list.triples * entry.weight) as triples,
+            sum(list.text * entry.weight) as text
+        from list
+        cross join lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
+        group by entry.product_no
     ),
 
-    -- The best of all products, recommendable or not, bought or not, scales to 1.
+    -- The best of all products, bought or not, scales to 1, whatever is ignored.
     best as (
         select
-            (select max(together.score) from together) as together,
-            (select min(near.distance) from near) as near,
-            (select nullif(max(popular.weight), 0) from rec.popular) as popular
+            nullif(max(hit.together), 0) as together,
+            nullif(max(hit.triples), 0) as triples,
+            nullif(max(hit.text), 0) as text
+        from hit
+    ),
+
+    lost as (
+        select
+            entry.product_no,
+            sum(list.together * entry.weight) as together,
+            sum(list.triples * entry.weight) as triples,
+            sum(list.text * entry.weight) as text
+        from list
+        cross join lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
+        where list.ignored
+        group by entry.product_no
+    ),
+
+    kept as (
+        select
+            hit.product_no,
+            by_history[1] * (hit.together - coalesce(lost.together, 0)) / best.together as together,
+            by_history[2] * (hit.triples - coalesce(lost.triples, 0)) / best.triples as triples,
+            by_history[3] * (hit.text - coalesce(lost.text, 0)) / best.text as text
+        from hit
+        cross join best
+        left join lost on hit.product_no = lost.product_no
+    ),
+
+    alike as (
+        select
+            product.product_no,
+            greatest(-(product.v <#> customer.v), 0) as score
+        from rec.customer_factor as customer
+        cross join rec.product_factor as product
+        where
+            by_factors > 0
+            and by_vectors
+            and customer.customer_id = parts.customer_id
+            and exists (select from history)
+    ),
+
+    factor as (
+        select
+            alike.product_no,
+            by_factors * alike.score / nullif(max(alike.score) over (), 0) as score
+        from alike
+    ),
+
+    graph as (
+        select
+            popular.product_no,
+            by_graph * exp(min(near.distance) over () - near.distance) as score
+        from rec.graph_distance('customer', parts.customer_id, 'bought') as near
+        inner join rec.popular on near.product_id = popular.product_id
+        where
+            by_graph > 0
+            and by_vectors
+            and exists (select from history)
+            and exists (
+                select from emb.model
+                where model.model_id = rec.graph_model() and model.known_at <= parts.known_at
+            )
     )
 
     select
-        popular.product_id,
-        coalesce(weight.bought_together * together.score / best.together, 0) as bought_together,
-        coalesce(weight.graph_vector * exp(best.near - near.distance), 0) as graph_vector,
-        coalesce(weight.popular * popular.weight / best.popular, 0) as popular
-    from rec.popular
-    cross join weight
-    cross join best
-    left join together on popular.product_id = together.product_id
-    left join near on popular.product_id = near.product_id
+        coalesce(kept.product_no, factor.product_no, graph.product_no),
+        greatest(coalesce(kept.together, 0), 0),
+        greatest(coalesce(kept.triples, 0), 0),
+        greatest(coalesce(kept.text, 0), 0),
+        coalesce(factor.score, 0),
+        coalesce(graph.score, 0)
+    from kept
+    full join factor on kept.product_no = factor.product_no
+    full join graph on coalesce(kept.product_no, factor.product_no) = graph.product_no;
+end
 $$;
 comment on function rec.parts(text, timestamptz, text[]) is
-'What each signal adds to the score of every product for a customer; the score is their sum, in [0, 1]. One row per product that can be recommended, bought ones too.';
+'What each signal but popularity adds to the score of products for a customer; with rec.blend''s weight of popular times rec.popular.score their sum is the score, in [0, 1]. One row per product (rec.popular.product_no) of which a signal says something, bought ones too; none without purchases. Scales stay those of the whole history, whatever is ignored.';
 
 create or replace function rec.ignored_products(ignore jsonb) returns text[]
 language plpgsql immutable
@@ -212,7 +326,7 @@ begin
         raise exception 'ignore is %; the only key allowed is "products"', ignore using
             errcode = '22023',
             hint = 'Write {"products": ["<product id>"]}. Triples cannot be ignored one by one: '
-            'the graph vectors learned from all of them at once.';
+            'vectors learned from all of them at once.';
     end if;
     if jsonb_typeof(products) <> 'array' then
         raise exception 'ignore.products is %; it must be an array of product ids', products using
@@ -247,75 +361,3 @@ end
 $$;
 comment on function rec.require(int, text) is
 'Raises a clear error unless k is at least 1, recommendations were computed, and the product is known (null asks for none).';
-
-create or replace function rec.recommend(
-    customer_id text,
-    k int default 10,
-    filters jsonb default null,
-    exclude_bought boolean default true,
-    ignore jsonb default null,
-    known_at timestamptz default now()
-)
-returns table (rank int, product_id text, title text, score real, reason text)
-language plpgsql stable
-set search_path = pg_catalog
-as $$
-#variable_conflict use_column
-declare
-    ignored text[] := rec.ignored_products(ignore);
-begin
-    perform rec.require(k);
-    return query
-    with bought as (
-        select distinct interaction.product_id
-        from raw.interaction
-        where
-            recommend.exclude_bought
-            and interaction.customer_id = recommend.customer_id
-            and interaction.event = 'purchase'
-            and interaction.occurred_at <= recommend.known_at
-    ),
-
-    candidate as (
-        select
-            parts.product_id,
-            (parts.bought_together + parts.graph_vector + parts.popular)::real as score,
-            case
-                when greatest(parts.bought_together, parts.graph_vector) = 0 then 'popular'
-                when parts.popular > greatest(parts.bought_together, parts.graph_vector) then 'popular'
-                when parts.graph_vector > parts.bought_together then 'graph_vector'
-                else 'bought_together'
-            end as reason
-        from rec.parts(recommend.customer_id, recommend.known_at, ignored) as parts
-        left join bought on parts.product_id = bought.product_id
-        where
-            bought.product_id is null
-            and (
-                recommend.filters is null
-                or parts.product_id in (
-                    select kept.product_id from kg.filter_products(recommend.filters, recommend.known_at) as kept
-                )
-            )
-    ),
-
-    -- First the k best, then their places: only these are sorted.
-    best as (
-        select candidate.*
-        from candidate
-        order by candidate.score desc, candidate.product_id collate "C"
-        limit k
-    )
-
-    select
-        row_number() over (order by best.score desc, best.product_id collate "C")::int,
-        best.product_id,
-        product.title,
-        best.score,
-        best.reason
-    from best
-    left join raw.product on best.product_id = product.product_id
-    order by best.score desc, best.product_id collate "C";
-end
-$$;
-comment on function rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz) is
-'The k products that a customer is most likely to want, best first; ties go by product id. score in [0, 1]. reason: the signal that says most (bought_together, graph_vector); popular = nothing else speaks for it, as for a customer without purchases. Fewer than k rows only when fewer products pass. known_at limits what is known of this customer; neighbours and popularity are those of the last run. ignore: {"products": […]} leaves purchases out of the history (what if?), they are still not recommended.';

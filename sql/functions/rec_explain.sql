@@ -1,4 +1,4 @@
--- Why a product is recommended, what goes with a product, and the published lists row by row.
+-- Why a product is recommended: which purchases, which triples, how much of the score each.
 
 create or replace function rec.explain(customer_id text, product_id text)
 returns table (
@@ -7,151 +7,156 @@ returns table (
     via_title text,
     relation text,
     tail text,
-    share real,
+    share double precision,
     detail text
 )
 language plpgsql stable
 set search_path = pg_catalog
 as $$
 #variable_conflict use_column
+declare
+    base record;
+    target record;
+    by_popular double precision;
 begin
     perform rec.require(1, product_id);
+    select * into target from rec.popular where popular.product_id = explain.product_id;
+    select * into base from rec.basis(explain.customer_id);
+    by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
     return query
-    with everything as (
+    with said as (
         select
-            parts.*,
-            parts.bought_together + parts.graph_vector + parts.popular as score,
-            rank() over (order by parts.graph_vector desc) as place,
-            count(*) over () as products
+            signal.kind,
+            signal.score
         from rec.parts(explain.customer_id) as parts
+        cross join
+            lateral (
+                values
+                ('bought_together', parts.bought_together),
+                ('shared_triples', parts.shared_triples),
+                ('text', parts.text),
+                ('factors', parts.factors),
+                ('graph_vector', parts.graph_vector)
+            ) as signal (kind, score)
+        where base.basis = 'history' and parts.product_no = target.product_no and signal.score > 0
+        union all
+        select
+            'segment',
+            (1 - by_popular) * favourite.score
+        from rec.segment_favourite as favourite
+        where
+            base.basis = 'segment'
+            and favourite.segmentation = base.segmentation
+            and favourite.segment_id = base.segment_id
+            and favourite.product_no = target.product_no
+        union all
+        select
+            'popular',
+            by_popular * target.score
+        where target.score > 0 and by_popular > 0
     ),
 
     part as (
-        select * from everything where everything.product_id = explain.product_id
+        select
+            said.kind,
+            said.score / sum(said.score) over () as share
+        from said
     ),
 
-    history as (
-        select * from rec.history(explain.customer_id)
+    purchase as (
+        select
+            list.signal,
+            history.product_id,
+            history.last_at,
+            history.weight * list.weights[array_position(list.neighbors, target.product_no)] as weight
+        from rec.history(explain.customer_id) as history
+        inner join rec.neighbor_list as list on history.product_id = list.product_id
+        where
+            base.basis = 'history'
+            and list.signal in (select part.kind from part)
+            and array_position(list.neighbors, target.product_no) is not null
     ),
 
     via as (
         select
-            history.product_id,
-            history.last_at,
-            history.weight * neighbor.weight as weight
-        from history
-        inner join rec.product_neighbor as neighbor
-            on history.product_id = neighbor.product_id
-        where neighbor.signal = 'bought_together' and neighbor.neighbor_id = explain.product_id
+            purchase.signal as kind,
+            purchase.product_id,
+            purchase.last_at,
+            part.share * purchase.weight / sum(purchase.weight) over (partition by purchase.signal) as share
+        from purchase
+        inner join part on purchase.signal = part.kind
     ),
 
-    both_bought as (
-        select
-            other.product_id,
-            count(distinct other.customer_id) as customers
-        from raw.interaction as this
-        inner join raw.interaction as other on this.customer_id = other.customer_id
-        where
-            this.product_id = explain.product_id
-            and this.event = 'purchase'
-            and other.event = 'purchase'
-            and this.occurred_at <= now()
-            and other.occurred_at <= now()
-            and other.product_id in (select via.product_id from via)
-        group by other.product_id
-    ),
-
-    together as (
-        select
-            'bought_together' as kind,
-            via.product_id as via_product_id,
-            part.bought_together * via.weight / sum(via.weight) over () / part.score as share,
-            format(
-                'bought on %s; %s customers bought both',
-                to_char(via.last_at at time zone 'UTC', 'YYYY-MM-DD'),
-                coalesce(both_bought.customers, 0)
-            ) as detail
-        from via
-        cross join part
-        left join both_bought on via.product_id = both_bought.product_id
-        where part.bought_together > 0
-    ),
-
-    known_triple as (
-        select
-            triple.head_id,
+    own as (
+        select distinct
             triple.relation_id,
-            triple.tail_id
+            triple.tail_id,
+            known.weight
         from kg.triple
+        inner join rec.attribute_weight as known
+            on triple.relation_id = known.relation_id and triple.tail_id = known.tail_id
         where
-            triple.valid_from <= now() and now() < triple.valid_to
+            triple.head_id = kg.entity_id('product', explain.product_id)
+            and triple.valid_from <= now() and now() < triple.valid_to
             and triple.observed_at <= now() and now() < triple.retracted_at
     ),
 
-    -- The purchase that counts most for each attribute of the product.
     shared as (
-        select distinct on (own.relation_id, own.tail_id)
+        select distinct
+            via.product_id,
             own.relation_id,
             own.tail_id,
-            history.product_id as via_product_id,
-            count(*) over (partition by own.relation_id, own.tail_id) as sharing
-        from known_triple as own
-        inner join known_triple as other
-            on own.relation_id = other.relation_id and own.tail_id = other.tail_id
-        inner join kg.entity as bought
-            on other.head_id = bought.entity_id and bought.entity_type = 'product'
-        inner join history on bought.key = history.product_id
+            own.weight
+        from via
+        cross join own
+        inner join kg.triple as other
+            on
+                other.head_id = kg.entity_id('product', via.product_id)
+                and own.relation_id = other.relation_id
+                and own.tail_id = other.tail_id
         where
-            own.head_id = kg.entity_id('product', explain.product_id)
-            and history.product_id <> explain.product_id
-        order by
-            own.relation_id, own.tail_id, history.weight desc, history.product_id collate "C"
+            via.kind = 'shared_triples'
+            and other.valid_from <= now() and now() < other.valid_to
+            and other.observed_at <= now() and now() < other.retracted_at
+    ),
+
+    -- A cosine is a sum over what is shared: idf² each, but for both lengths.
+    by_triple as (
+        select
+            shared.product_id,
+            shared.relation_id,
+            shared.tail_id,
+            shared.weight / nullif(sum(shared.weight) over (partition by shared.product_id), 0) as share
+        from shared
     ),
 
     reason as (
         select
-            together.kind,
-            together.via_product_id,
-            null as relation,
-            null as tail,
-            together.share,
-            together.detail
-        from together
+            via.kind,
+            via.product_id as via_product_id,
+            relation.name as relation,
+            coalesce(tail.label, tail.key) as tail,
+            via.share * coalesce(by_triple.share, 1) as share,
+            format('bought on %s', to_char(via.last_at at time zone 'UTC', 'YYYY-MM-DD')) as detail
+        from via
+        left join by_triple on via.kind = 'shared_triples' and via.product_id = by_triple.product_id
+        left join kg.relation on by_triple.relation_id = relation.relation_id
+        left join kg.entity as tail on by_triple.tail_id = tail.entity_id
         union all
         select
-            'graph_vector',
+            part.kind,
             null,
             null,
             null,
-            part.graph_vector / part.score,
-            format('place %s of %s products by graph vectors', part.place, part.products)
+            part.share,
+            case part.kind
+                when 'factors' then 'what customers with a like history buy, by vectors of matrix factorisation'
+                when 'graph_vector' then 'near the customer''s place in the graph, by its vectors'
+                when 'segment' then format('bought by segment "%s" (%s)', base.segment_name, base.segmentation)
+                else format('bought by %s customers', target.customers)
+            end
         from part
-        where part.graph_vector > 0
-        union all
-        select
-            'shared_triple',
-            shared.via_product_id,
-            relation.name,
-            coalesce(tail.label, tail.key),
-            0,
-            format(
-                '%s of %s products bought have it too',
-                shared.sharing, (select count(*) from history)
-            )
-        from shared
-        inner join kg.relation on shared.relation_id = relation.relation_id
-        inner join kg.entity as tail on shared.tail_id = tail.entity_id
-        union all
-        select
-            'popular',
-            null,
-            null,
-            null,
-            part.popular / part.score,
-            format('bought by %s customers', popular.customers)
-        from part
-        inner join rec.popular on part.product_id = popular.product_id
-        where part.popular > 0
+        where part.kind not in (select via.kind from via)
     )
 
     select
@@ -160,7 +165,7 @@ begin
         product.title,
         reason.relation,
         reason.tail,
-        reason.share::real,
+        reason.share,
         reason.detail
     from reason
     left join raw.product on reason.via_product_id = product.product_id
@@ -173,78 +178,4 @@ begin
 end
 $$;
 comment on function rec.explain(text, text) is
-'Why rec.recommend scores a product for a customer as it does, strongest reason first. share: part of the score; the shares sum to 1. bought_together names a purchase; graph_vector and popular are what those signals add; shared_triple is a true fact that the product and a purchase have in common, its share is 0 because the graph vectors learned from all facts at once.';
-
-create or replace function rec.similar_products(product_id text, k int default 10)
-returns table (rank int, neighbor_id text, title text, score real, reason text)
-language plpgsql stable
-set search_path = pg_catalog
-as $$
-#variable_conflict use_column
-begin
-    perform rec.require(k, product_id);
-    return query
-    with together as (
-        select
-            neighbor.neighbor_id,
-            neighbor.weight / max(neighbor.weight) over () as score,
-            'bought_together' as reason
-        from rec.product_neighbor as neighbor
-        where
-            neighbor.signal = 'bought_together'
-            and neighbor.product_id = similar_products.product_id
-    ),
-
-    near as (
-        select
-            graph.product_id as neighbor_id,
-            exp(min(graph.distance) over () - graph.distance)::real as score,
-            'graph_vector' as reason
-        from rec.graph_distance('product', similar_products.product_id) as graph
-        inner join rec.popular on graph.product_id = popular.product_id
-        where
-            graph.product_id <> similar_products.product_id
-            and graph.product_id not in (select together.neighbor_id from together)
-            and (select count(*) from together) < similar_products.k
-    ),
-
-    candidate as (
-        select * from together
-        union all
-        select * from near
-    )
-
-    select
-        row_number() over (
-            order by candidate.reason, candidate.score desc, candidate.neighbor_id collate "C"
-        )::int,
-        candidate.neighbor_id,
-        product.title,
-        candidate.score,
-        candidate.reason
-    from candidate
-    left join raw.product on candidate.neighbor_id = product.product_id
-    order by candidate.reason, candidate.score desc, candidate.neighbor_id collate "C"
-    limit k;
-end
-$$;
-comment on function rec.similar_products(text, int) is
-'The k products that go with a product, best first: first those bought by the same customers (reason bought_together), then, where these are fewer than k, the nearest by graph vectors (graph_vector). score in [0, 1], 1 = the best of its reason.';
-
-create or replace view rec.customer_recommendation_long
-with (security_invoker = true) as
-select
-    recommended.customer_id,
-    recommended.event_timestamp,
-    recommended.created_timestamp,
-    entry.rank::int as rank,
-    entry.product_id,
-    product.title,
-    entry.score
-from feature.customer_recommendation as recommended
-cross join
-    lateral unnest(recommended.product_ids, recommended.scores)
-    with ordinality as entry (product_id, score, rank)
-left join raw.product on entry.product_id = product.product_id;
-comment on view rec.customer_recommendation_long is
-'feature.customer_recommendation with one row per customer, cut-off and recommended product, rank 1 best.';
+'Why rec.recommend scores a product for a customer as it does, strongest reason first. share: part of the score; the shares sum to 1, no rows when nothing speaks for the product. bought_together and text name a purchase; shared_triples a purchase and a true fact that both products have (relation, tail); factors and graph_vector are vectors learned from everything at once; segment and popular what others buy. More ways from the customer to the product: kg.paths.';

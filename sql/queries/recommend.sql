@@ -1,11 +1,15 @@
 -- What the recommend step reads and writes.
 
 -- name: purchases
--- Every purchase, in days since 1970 (UTC). One row per order line, in no order.
+-- Every purchase, in days since 1970 (UTC), with a number of its basket: what a customer bought on
+-- one day where the shop names none. One row per order line, in no order.
 select
     customer_id,
     product_id,
-    extract(epoch from occurred_at)::float8 / 86400 as day
+    extract(epoch from occurred_at)::float8 / 86400 as day,
+    hashtextextended(
+        coalesce('b' || basket_id, customer_id || date(occurred_at at time zone 'UTC')), 0
+    ) as basket
 from raw.interaction
 where event = 'purchase';
 
@@ -37,6 +41,44 @@ select
     v
 from rec.graph_vectors(%(entity_type)s::text);
 
+-- name: triples
+-- What is said of products, as known and true at a time. One row per product, relation and tail.
+-- Params: known_at timestamptz.
+select distinct
+    product.key as product_id,
+    triple.relation_id,
+    triple.tail_id
+from kg.triple
+inner join kg.entity as product on triple.head_id = product.entity_id
+where
+    product.entity_type = 'product'
+    and triple.valid_from <= %(known_at)s
+    and triple.valid_to > %(known_at)s
+    and triple.observed_at <= %(known_at)s
+    and triple.retracted_at > %(known_at)s;
+
+-- name: text_vectors
+-- The text vectors in use of products. One row per product.
+select
+    product_id,
+    v
+from rec.text_vectors();
+
+-- name: segmentations
+-- The segmentations whose tables stand. One row each.
+select name
+from seg.run
+where to_regclass(format('feature.%%I', 'segment_' || name)) is not null
+order by name collate "C";
+
+-- name: members
+-- Who was in which segment at a time. One row per customer.
+-- Params: name text, known_at timestamptz.
+select
+    customer_id,
+    segment_id
+from seg.members(%(name)s::text, %(known_at)s::timestamptz);
+
 -- name: cutoff
 -- Midnight after the last interaction, null without any. One row.
 select ops.data_cutoff() as known_at;
@@ -44,7 +86,7 @@ select ops.data_cutoff() as known_at;
 -- name: clear
 -- Takes away what the last run left; the step fills the tables again in the same transaction.
 with neighbors as (
-    delete from rec.product_neighbor
+    delete from rec.neighbor_list
 ),
 
 popular as (
@@ -53,8 +95,28 @@ popular as (
 
 blend as (
     delete from rec.blend
+),
+
+customer as (
+    delete from rec.customer_factor
+),
+
+product as (
+    delete from rec.product_factor
+),
+
+attribute as (
+    delete from rec.attribute_weight
+),
+
+favourite as (
+    delete from rec.segment_favourite
 )
 
+delete from rec.complement;
+
+-- name: clear_lists
+-- Takes away the lists of the last run.
 delete from feature.customer_recommendation;
 
 -- name: add_run
@@ -76,7 +138,9 @@ returning run_id;
 
 -- name: analyze
 -- Statistics for rec.recommend.
-analyze rec.product_neighbor, rec.popular, feature.customer_recommendation;
+analyze
+rec.neighbor_list, rec.popular, rec.blend, rec.run, rec.customer_factor, rec.product_factor,
+rec.attribute_weight, rec.segment_favourite, rec.complement, feature.customer_recommendation;
 
 -- name: has_table
 -- False when somebody dropped the table of recommendations. One row.

@@ -9,7 +9,7 @@ import pytest
 from kgfeatures.db import Database, transport
 from kgfeatures.errors import DataError
 from kgfeatures.recommend import NeighborSettings
-from kgfeatures.steps.recommend import RECOMMEND, RecommendSettings, recommend
+from kgfeatures.steps.recommend import OUTPUTS, RecommendSettings, recommend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def hashes(database: Database) -> dict[str, str]:
     with database.transaction() as conn:
         return {
             table: conn.execute("select ops.table_hash(%s::regclass)", [table]).fetchone()[0]
-            for table in RECOMMEND.outputs
+            for table in OUTPUTS
         }
 
 
@@ -109,8 +109,8 @@ def test_the_settings_stand_beside_the_model(db: Database):
         k=4,
     )
     recommend(db, settings)
-    weights = db.sql("select signal, weight from rec.blend order by signal")
-    assert weights["weight"].tolist() == [0.75, 0, 0.25]
+    weights = db.sql("select signal, weight from rec.blend where weight > 0 order by signal")
+    assert dict(weights.to_numpy()) == {"bought_together": 0.75, "popular": 0.25}
     assert db.sql("select memory_half_life_days as days from rec.run")["days"][0] is None
     lists = db.sql("select cardinality(product_ids) as n from feature.customer_recommendation")
     assert lists["n"].max() <= 4
@@ -123,7 +123,11 @@ def test_a_run_says_what_it_is_made_of(db: Database):
     [run] = db.rows("recommend.run")
     assert run["settings"]["k"] == 50
     assert run["settings"]["neighbors"]["top"] == 100
-    assert run["settings"]["validation"] == {"ndcg@20": None, "customers": 20}
+    assert run["settings"]["validation"] == {
+        "ndcg@20": None,
+        "ndcg@20 without graph": None,
+        "customers": 20,
+    }
     assert run["memory_half_life_days"] == run["settings"]["neighbors"]["memory_half_life_days"]
     weights = db.sql("select sum(weight) as total from rec.blend")
     assert weights["total"][0] == pytest.approx(1)
@@ -147,7 +151,7 @@ def test_without_purchases_there_is_nothing_to_recommend_from(db: Database):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"k": 0}, "k is 0"), ({"weights": {"popular": 1.0}}, "give one for each of")],
+    [({"k": 0}, "k is 0"), ({"weights": {"popularity": 1.0}}, "no signal 'popularity'")],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any], words: str):
     with pytest.raises(DataError, match=words):

@@ -1,0 +1,201 @@
+"""What the step recommend writes: the tables of schema rec, and a list for each customer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from kgfeatures.db import queries, transport
+from kgfeatures.recommend import Als, Popular
+from kgfeatures.recommend.complements import complements
+from kgfeatures.recommend.item_item import ItemItem, unit_rows
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+    from scipy.sparse import csr_matrix
+
+    from kgfeatures.recommend import Purchases, Recommender
+    from kgfeatures.recommend.favourites import Served
+    from kgfeatures.steps.recommend_model import Fitted, Signals
+    from kgfeatures.steps.recommend_shop import Segments, Shop
+    from kgfeatures.types import Progress
+
+CUSTOMERS_PER_WRITE = 5000
+
+Columns = dict[str, "pa.Array | np.ndarray"]
+
+
+def begin(conn: Connection[TupleRow], signals: Signals, fitted: Fitted, k: int) -> int:
+    """Take away what the last run left, write down what this one is, and return its number."""
+    queries.execute(conn, "recommend.clear")
+    made_of = {
+        "k": k,
+        "popular_half_life_days": signals.popular_half_life_days,
+        "neighbors": asdict(signals.neighbors),
+        "validation": {
+            "ndcg@20": fitted.ndcg,
+            "ndcg@20 without graph": fitted.ndcg_without_graph,
+            "customers": fitted.customers,
+        },
+    }
+    return queries.scalar(
+        conn,
+        "recommend.add_run",
+        known_at=signals.shop.known_at,
+        memory_half_life_days=signals.neighbors.memory_half_life_days,
+        settings=json.dumps(made_of),
+    )
+
+
+def write_model(
+    conn: Connection[TupleRow],
+    run_id: int,
+    signals: Signals,
+    fitted: Fitted,
+    made: tuple[Served, Segments],
+) -> dict[str, int]:
+    """Fill the tables of schema rec and return the rows of each."""
+    shop, (served, segments) = signals.shop, made
+    parts = served.blend.parts
+    tables: dict[str, Columns] = {
+        "rec.popular": _popular(shop, parts["popular"]),
+        "rec.blend": {
+            "signal": pa.array(fitted.weights.keys()),
+            "weight": pa.array(fitted.weights.values()),
+            "weight_without_graph": pa.array(
+                [fitted.without_graph[name] for name in fitted.weights]
+            ),
+        },
+        "rec.attribute_weight": _attribute_weights(shop),
+        "rec.segment_favourite": _favourites(served, segments),
+        "rec.complement": _complements(shop),
+        **_factors(shop, parts.get("factors"), served.purchases_),
+    }
+    rows = {name: _write(conn, name, run_id, columns) for name, columns in tables.items()}
+    lists = {name: part.neighbors_ for name, part in parts.items() if isinstance(part, ItemItem)}
+    rows["rec.neighbor_list"] = sum(
+        _write(conn, "rec.neighbor_list", run_id, _neighbors(shop, name, table))
+        for name, table in {**signals.tables, **lists}.items()
+    )
+    return rows
+
+
+def write_lists(
+    conn: Connection[TupleRow], shop: Shop, served: Recommender, k: int, progress: Progress
+) -> int:
+    """Publish the k best products of every customer, some customers at a time."""
+    queries.execute(conn, "recommend.clear_lists")
+    progress.start("recommendations", len(shop.customers))
+    customers = np.arange(len(shop.customers))
+    written = 0
+    for start in range(0, len(customers), CUSTOMERS_PER_WRITE):
+        block = customers[start : start + CUSTOMERS_PER_WRITE]
+        products, scores = served.recommend(block, k)
+        there = products >= 0
+        ends = pa.array(np.concatenate([[0], there.sum(axis=1).cumsum()]).astype(np.int32))
+        keys = shop.products.take(pa.array(products[there]))
+        known_at = pa.repeat(pa.scalar(shop.known_at, pa.timestamp("us", "UTC")), len(block))
+        table = {
+            "customer_id": shop.customers.take(pa.array(block)),
+            "event_timestamp": known_at,
+            "created_timestamp": known_at,
+            "product_ids": pa.ListArray.from_arrays(ends, keys),
+            "scores": pa.ListArray.from_arrays(ends, pa.array(scores[there])),
+        }
+        written += transport.copy_in(conn, "feature.customer_recommendation", pa.table(table))
+        progress.advance(len(block))
+    return written
+
+
+def _write(conn: Connection[TupleRow], table: str, run_id: int, columns: Columns) -> int:
+    rows = len(next(iter(columns.values())))
+    if rows == 0:
+        return 0
+    whole = {"run_id": np.full(rows, run_id), **columns}
+    return transport.copy_in(conn, table, whole)
+
+
+def _popular(shop: Shop, popular: Recommender) -> Columns:
+    customers = np.bincount(popular.purchases_.product, minlength=len(shop.products))
+    weight = popular.weight_ if isinstance(popular, Popular) else customers
+    return {
+        "product_no": np.arange(len(shop.products)),
+        "product_id": shop.products,
+        "customers": customers,
+        "weight": weight,
+        "score": popular.scaled(np.zeros(1, dtype=np.int64))[0],
+    }
+
+
+def _neighbors(shop: Shop, signal: str, table: csr_matrix) -> Columns:
+    """Return the rows of a table that hold anything, each as two arrays."""
+    counts = np.diff(table.indptr)
+    there = np.flatnonzero(counts)
+    ends = pa.array(np.concatenate([[0], counts[there].cumsum()]).astype(np.int32))
+    return {
+        "product_id": shop.products.take(pa.array(there)),
+        "signal": pa.repeat(signal, len(there)),
+        "neighbors": pa.ListArray.from_arrays(ends, pa.array(table.indices.astype(np.int32))),
+        "weights": pa.ListArray.from_arrays(ends, pa.array(table.data.astype(np.float32))),
+    }
+
+
+def _factors(shop: Shop, als: Recommender | None, purchases: Purchases) -> dict[str, Columns]:
+    """Return the vectors of customers with purchases and of all products."""
+    if not isinstance(als, Als):
+        return {}
+    bought = np.unique(purchases.customer)
+    return {
+        "rec.customer_factor": {
+            "customer_id": shop.customers.take(pa.array(bought)),
+            "v": als.customers_[bought],
+        },
+        "rec.product_factor": {
+            "product_no": np.arange(len(shop.products)),
+            "v": als.products_,
+        },
+    }
+
+
+def _idf(shop: Shop) -> np.ndarray:
+    """Return ln(products / products that have it) of each attribute."""
+    has = np.bincount(shop.attributes.indices, minlength=len(shop.relation_id))
+    return np.log(len(shop.products) / np.maximum(has, 1))
+
+
+def _attribute_weights(shop: Shop) -> Columns:
+    return {
+        "relation_id": shop.relation_id,
+        "tail_id": shop.tail_id,
+        "weight": _idf(shop)[: len(shop.relation_id)] ** 2,
+    }
+
+
+def _favourites(served: Served, segments: Segments) -> Columns:
+    table = served.favourites.favourites_.tocoo()
+    names = [segments.names[row] for row in table.row]
+    return {
+        "segmentation": pa.array([name for name, _ in names], pa.string()),
+        "segment_id": np.array([number for _, number in names], dtype=np.int64),
+        "product_no": table.col.astype(np.int64),
+        "score": table.data,
+    }
+
+
+def _complements(shop: Shop) -> Columns:
+    weighted = shop.attributes.copy()
+    weighted.data = _idf(shop)[weighted.indices]
+    found = complements(shop.basket, shop.lines.product, unit_rows(weighted))
+    return {
+        "product_id": shop.products.take(pa.array(found.product)),
+        "complement_id": shop.products.take(pa.array(found.complement)),
+        "score": found.score.astype(np.float32),
+        "baskets": found.baskets,
+        "lift": found.lift.astype(np.float32),
+        "similarity": found.similarity.astype(np.float32),
+    }
