@@ -50,7 +50,8 @@ def build(database: Database, folder: Path) -> None:
     """Run every step on the files in `folder`, with a training that is short."""
     ingest(database, folder)
     extract(database)
-    run_graph(database, settings=TrainingSettings(dim=16, epochs=3, negatives=64))
+    settings = TrainingSettings(dim=16, epochs=3, negatives=64)
+    run_graph(database, settings=settings, follow=False)
     run_text(database)
     profile(database)
     triples(database)

@@ -25,7 +25,7 @@ KnownAt = Annotated[
 
 
 @app.command()
-def graph(
+def graph(  # noqa: PLR0913
     *,
     model: Annotated[
         str, typer.Option(help="transe, transe_l1, distmult, complex or rotate.")
@@ -43,14 +43,38 @@ def graph(
     ] = None,
     threads: Annotated[int, typer.Option(help="Of the products; at most the idle cores.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the start values and the order.")] = 0,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A relation that is not learned; may be repeated.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RELATION=0.5 visits its triples half as often as others; may be repeated."
+        ),
+    ] = None,
+    valid: Annotated[
+        float, typer.Option(help="Share of the triples that is held out to measure with.")
+    ] = 0.0,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow/--anew",
+            help="Start from the version in use and stay comparable with it, or from nothing.",
+        ),
+    ] = True,
+    resume: Annotated[
+        bool, typer.Option(help="Go on from the checkpoint that a stopped training left.")
+    ] = True,
     known_at: KnownAt = None,
     force: Force = False,
 ) -> None:
     """Train a model of the graph and publish it as alias `graph` and as feature tables."""
     from kgfeatures.embedding import settings_for
+    from kgfeatures.graph.training import Choice
     from kgfeatures.steps import embed
 
     settings = settings_for(model, dim=dim, epochs=epochs, threads=threads, seed=seed)
+    choice = Choice(tuple(without or ()), dict(_weight(text) for text in weight or ()))
     with connect() as database, terminal_progress() as progress:
         result = embed.run_graph(
             database,
@@ -58,6 +82,10 @@ def graph(
             settings=settings,
             seconds=seconds,
             known_at=_utc(known_at),
+            choice=choice,
+            valid=valid,
+            follow=follow,
+            resume=resume,
             progress=progress,
             force=force,
         )
@@ -119,6 +147,16 @@ def activate(
     with connect() as database, database.transaction() as conn:
         vectors.activate(conn, alias, model_id)
     typer.echo(f"{alias} is version {model_id} now")
+
+
+def _weight(text: str) -> tuple[str, float]:
+    relation, _, number = text.rpartition("=")
+    try:
+        return relation, float(number)
+    except ValueError:
+        raise typer.BadParameter(
+            f"--weight is {text!r}; write RELATION=NUMBER, for example bought=0.5"
+        ) from None
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -1,5 +1,7 @@
 """partial_fit: vectors for entities that came later, without training all of them again.
 
+`continued` gives the start values of a whole training that goes on from an earlier one's vectors.
+
 A new entity starts at the mean of the queries that it answers (for TransE: of h + r). Left there,
 new entities stand in the middle of the space and become hubs that crowd out right answers of old
 questions. So a few passes follow that move the new rows alone, in which old triples are learned
@@ -32,6 +34,7 @@ EPOCHS = 2
 LEARNING_RATE = 0.1
 REPLAYED = 3
 SWEEPS = 3
+CONTINUED = 3  # the purpose of these random numbers, see training and sampling
 
 
 class IncrementalSampler(Sampler):
@@ -166,3 +169,45 @@ def placed(
         entities[rows] = means
         is_placed[rows] = True
     return entities
+
+
+def continued(
+    predecessor: GraphVectors,
+    entity_rows: IntArray,
+    relation_rows: IntArray,
+    triples: IntArray,
+    seed: int = 0,
+) -> GraphVectors:
+    """Return vectors to start a training from: a predecessor's, new entities placed among them.
+
+    Parameters
+    ----------
+    entity_rows, relation_rows : (n,) and (r,) row of each entity and relation in `predecessor`,
+        -1 for a new one; at least one entity is an old one.
+    triples : (m, 3) of the training; say where new entities belong.
+    seed : of the start values of what no triple places, and of new relations.
+
+    Raises
+    ------
+    DataError : no entity is in `predecessor`.
+    """
+    function = score_function(predecessor.model)
+    is_old = entity_rows >= 0
+    if not is_old.any():
+        raise DataError("no entity is in the predecessor; start anew")
+    n_relations, dim = len(relation_rows), predecessor.entities.shape[1]
+    rng = np.random.default_rng((seed, CONTINUED))
+    learned = torch.from_numpy(function.start_relations(rng, 2 * n_relations, dim))
+    relations = function.relation_vectors(learned).numpy().copy()
+    taken = np.flatnonzero(relation_rows >= 0)
+    for new, old in ((0, 0), (n_relations, predecessor.n_relations)):
+        relations[taken + new] = predecessor.relations[relation_rows[taken] + old]
+
+    order = np.argsort(~is_old, kind="stable")  # `placed` wants the old ones first
+    place = np.argsort(order)
+    old = predecessor.entities[entity_rows[order[: is_old.sum()]]]
+    speaking = triples[relation_rows[triples[:, 1]] >= 0]
+    renamed = np.column_stack([place[speaking[:, 0]], speaking[:, 1], place[speaking[:, 2]]])
+    base = GraphVectors(predecessor.model, old, relations, ())
+    entities = placed(function, base, renamed, len(entity_rows), rng)
+    return GraphVectors(predecessor.model, entities[place], relations, ())

@@ -150,6 +150,7 @@ def _extract(plan: Plan) -> Iterable[Call]:
 
 def _graph(plan: Plan) -> Iterable[Call]:
     from kgfeatures.embedding.base import TrainingSettings
+    from kgfeatures.graph.training import Choice
     from kgfeatures.steps.embed import run_graph
 
     params = plan.params("embed graph")
@@ -159,6 +160,12 @@ def _graph(plan: Plan) -> Iterable[Call]:
         chosen = {"model": params["model"], "settings": settings, "known_at": moment(params)}
     if params.get("seconds") is not None:
         chosen["seconds"] = params["seconds"]
+    if params.get("without") or params.get("weights"):
+        chosen["choice"] = known_fields(Choice, params)
+    if params.get("valid"):
+        chosen["valid"] = params["valid"]
+    # Who never trained by hand gets what a shop built from nothing has, bit for bit.
+    chosen["follow"] = params.get("follow", False)
     yield Call(
         "embed graph",
         lambda db, told: run_graph(db, **chosen, progress=told),

@@ -59,6 +59,92 @@ select
 from fact
 order by head_id, relation_id, tail_id;
 
+-- name: first_known
+-- When the first triple or interaction was known and true; null when there is none. One row.
+with moment as (
+    select min(occurred_at) as known_at
+    from raw.interaction
+    union all
+    select min(greatest(valid_from, observed_at)) as known_at
+    from kg.triple
+    where valid_to > valid_from and retracted_at > observed_at
+)
+
+select min(known_at) as known_at
+from moment
+where known_at > '-infinity';
+
+-- name: relations
+-- All relations that triples or interactions have. One row per relation.
+select
+    relation_id,
+    name
+from kg.relation
+union
+select
+    kg.relation_id(raw.relation_of(event)) as relation_id,
+    raw.relation_of(event) as name
+from (select distinct event from raw.interaction) as done
+order by name;
+
+-- name: card_in_use
+-- The card of the version that an alias points to. At most one row.
+-- Params: alias text.
+select
+    model.model_id,
+    model.dim,
+    model.parameters,
+    model.data_hash,
+    model.code_version,
+    model.known_at,
+    model.predecessor_id,
+    emb.comparable_id(model.model_id) as comparable_id
+from emb.alias
+inner join emb.model on alias.model_id = model.model_id
+where alias.alias = %(alias)s;
+
+-- name: card
+-- The card of a version whose vectors are there. At most one row.
+-- Params: model_id int.
+select
+    model_id,
+    dim,
+    parameters,
+    data_hash,
+    code_version,
+    known_at,
+    predecessor_id,
+    emb.comparable_id(model_id) as comparable_id
+from emb.model
+where model_id = %(model_id)s and to_regclass(format('emb.%%I', 'm_' || model_id)) is not null;
+
+-- name: version_vectors
+-- A version's vectors of entities that the graph knows. One row per entity, ordered.
+-- Params: model_id int.
+select
+    entity_id,
+    v
+from emb.version_vectors(%(model_id)s)
+order by entity_id;
+
+-- name: version_relations
+-- A version's relation vectors. One row per relation, ordered.
+-- Params: model_id int, direction text.
+select
+    relation_id,
+    v
+from emb.version_relations(%(model_id)s, %(direction)s)
+order by relation_id;
+
+-- name: link
+-- Which version another came from. comparable_id null = it begins a line of its own.
+-- Params: model_id, predecessor_id, comparable_id int, residual real.
+update emb.model set
+    predecessor_id = %(predecessor_id)s,
+    alignment_residual = %(residual)s,
+    comparable_id = %(comparable_id)s
+where model_id = %(model_id)s;
+
 -- name: product_texts
 -- What the shop says of each product. One row per product with any text.
 select

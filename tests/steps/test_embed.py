@@ -128,8 +128,6 @@ def test_a_shop_without_rows_says_what_to_run(db: Database) -> None:
         embed.run_graph(db)
     with pytest.raises(UnknownNameError, match="did you mean 'transe'"):
         embed.run_graph(db, model="transee")
-    with pytest.raises(DataError, match="transr compares tails in a space of each relation"):
-        embed.run_graph(db, model="transr")
 
 
 def test_reader_may_ask_but_not_write(shop: Database, reader: Connection[TupleRow]) -> None:

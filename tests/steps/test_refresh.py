@@ -218,9 +218,9 @@ def test_settings_of_neighbours_and_training_survive_the_book(monkeypatch) -> No
     )
     [(settings,)] = calls(monkeypatch, stages.Plan(Path(), runs), "recommend")
     assert (settings.k, settings.neighbors.top) == (7, 3)
-    [(_, training, known_at)] = calls(monkeypatch, stages.Plan(Path(), runs), "graph")
-    assert (training.dim, known_at.year) == (8, 2024)
-    assert calls(monkeypatch, stages.Plan(Path()), "graph") == [()]
+    [(_, training, known_at, follow)] = calls(monkeypatch, stages.Plan(Path(), runs), "graph")
+    assert (training.dim, known_at.year, follow) == (8, 2024, False)
+    assert calls(monkeypatch, stages.Plan(Path()), "graph") == [(False,)]
 
 
 def test_a_version_that_somebody_activated_is_left_alone() -> None:
