@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from kgfeatures.db import Database
 
-__all__ = ["__version__", "connect"]
+__all__ = ["__version__", "connect", "load_ipython_extension"]
 __version__ = "0.1.0"
 
 
@@ -26,3 +28,10 @@ def connect(dsn: str | None = None) -> Database:
     from kgfeatures.db import connect as connect_database
 
     return connect_database(dsn)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add `%kgsql` and `%%kgsql` to a notebook: what `%load_ext kgfeatures` runs."""
+    from kgfeatures.widgets.magics import load
+
+    load(shell)

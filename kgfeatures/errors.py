@@ -62,11 +62,15 @@ class DatabaseError(KGFeaturesError, RuntimeError):
     ----------
     message : what is wrong and what to do.
     sqlstate : PostgreSQL's five-character code, None when the connection itself failed.
+    position : the character of the statement, from 1, that PostgreSQL points at.
     """
 
-    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+    def __init__(
+        self, message: str, sqlstate: str | None = None, position: int | None = None
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
+        self.position = position
 
 
 class MigrationError(DatabaseError):

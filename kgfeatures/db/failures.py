@@ -63,7 +63,10 @@ def translate(error: psycopg.Error, what: str = "") -> DatabaseError:
     line = diag.context if diag.context and diag.context.startswith("COPY") else None
     parts = [primary, diag.message_detail, line, diag.message_hint, _advice(error, primary)]
     text = "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part)
-    return DatabaseError(f"{what}: {text}" if what else text, error.sqlstate)
+    place = diag.statement_position
+    return DatabaseError(
+        f"{what}: {text}" if what else text, error.sqlstate, int(place) if place else None
+    )
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from http.client import responses
 from decimal import Decimal
+from http.client import responses
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jupyter_server.base.handlers import APIHandler
@@ -52,10 +52,12 @@ class RefusedError(web.HTTPError):
     kind : input, not_found, busy, costly, unavailable or database.
     """
 
-    def __init__(self, status: int, kind: str, message: str, **rest: object) -> None:
+    def __init__(
+        self, status: int, kind: str, message: str, position: int | None = None, **rest: object
+    ) -> None:
         super().__init__(status, reason=kind)
         self.body = {
-            "error": {"kind": kind, "message": message, "position": None, "hint": None},
+            "error": {"kind": kind, "message": message, "position": position, "hint": None},
             **rest,
         }
 
@@ -130,7 +132,7 @@ def refused(error: KGFeaturesError) -> RefusedError:
         if isinstance(error, DatabaseError)
         else next(what for sort, what in _WHAT if isinstance(error, sort))
     )
-    return RefusedError(status, kind, str(error))
+    return RefusedError(status, kind, str(error), getattr(error, "position", None))
 
 
 def _of_database(error: DatabaseError) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from kgfeatures.db.console import plans
 from kgfeatures.db.console.connection import open_reader
 from kgfeatures.db.console.query import ENDED, Query, columns_of
 from kgfeatures.db.failures import translated
-from kgfeatures.errors import BusyError, DataError, UnknownNameError
+from kgfeatures.errors import BusyError, DatabaseError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,8 +131,13 @@ class Console:
 
     def explain(self, sql: str) -> Plan:
         """Return the plan of a statement; raises DatabaseError where PostgreSQL refuses it."""
-        with translated(), open_reader(self._dsn(), self.limits.seconds) as conn:
-            return plans.explain(conn, sql)
+        try:
+            with translated(), open_reader(self._dsn(), self.limits.seconds) as conn:
+                return plans.explain(conn, sql)
+        except DatabaseError as error:
+            if error.position is not None:
+                error.position -= len(plans.EXPLAIN)
+            raise
 
     def warnings(self, sql: str) -> list[str]:
         """Return what to think about before running a statement."""

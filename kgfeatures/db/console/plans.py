@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # An exact scan of so many takes milliseconds (design: up to here exact search is the better one).
 FEW_VECTORS = 20_000
+EXPLAIN = "explain (verbose) "
 OPERATORS = ("<->", "<=>", "<#>", "<+>", "cosine_distance", "l2_distance", "inner_product")
 # The first words of statements that can be explained.
 EXPLAINED = ("select", "with", "values", "table")
@@ -36,7 +37,7 @@ def explain(conn: Connection[TupleRow], sql: str) -> Plan:
     ------
     psycopg.Error : PostgreSQL does not understand the statement.
     """
-    lines = _rows(conn, f"explain (verbose) {sql}")
+    lines = _rows(conn, f"{EXPLAIN}{sql}")
     return Plan("\n".join(str(line) for line in lines), warnings(conn, sql))
 
 

@@ -162,10 +162,10 @@ def _type_name(cursor: Cursor[TupleRow], oid: int) -> str:
 
 def _said(error: psycopg.Error) -> dict[str, Any]:
     """Return an error of PostgreSQL, with the character of the statement that it points at."""
-    position = error.diag.statement_position
+    told = translate(error)
     return {
         "kind": "input" if error.sqlstate else "unavailable",
-        "message": str(translate(error)),
-        "position": int(position) if position else None,
+        "message": str(told),
+        "position": told.position,
         "hint": error.diag.message_hint,
     }
