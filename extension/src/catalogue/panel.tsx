@@ -2,7 +2,8 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { isAborted, sentence, type IEntry, type Kind } from '../api';
+import { isAborted, type IEntry, type Kind } from '../api';
+import { Failure } from '../failure';
 import { count } from '../format';
 import { graphIcon } from '../icons';
 import { VirtualList } from '../list';
@@ -11,7 +12,6 @@ import { KINDS, kindName } from '../words';
 import { CatalogueModel } from './model';
 
 const ROW_HEIGHT = 46;
-const RETRY = 5000;
 
 export class CataloguePanel extends ReactWidget {
   readonly model: CatalogueModel;
@@ -188,31 +188,6 @@ function Row({
         )}
       </span>
     </>
-  );
-}
-
-/** Says what is wrong and tries again by itself. */
-export function Failure({
-  error,
-  retry,
-  shared
-}: {
-  error: unknown;
-  retry: () => Promise<void>;
-  shared: IKGFeatures;
-}): React.JSX.Element {
-  const { trans } = shared;
-  React.useEffect(() => {
-    const timer = setTimeout(() => void retry(), RETRY);
-    return () => clearTimeout(timer);
-  }, [error]);
-  return (
-    <div className="kgf-Failure" role="alert">
-      <p>{sentence(error)}</p>
-      <button className="jp-mod-styled" onClick={() => void retry()}>
-        {trans.__('Try again')}
-      </button>
-    </div>
   );
 }
 

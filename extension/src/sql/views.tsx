@@ -103,7 +103,7 @@ function Refusal({ state }: { state: IConsoleState }): React.JSX.Element | null 
       <span>{error.message}</span>
       {error.hint && <span className="kgf-Message-hint"> {error.hint}</span>}
       {place && (
-        <button className="jp-mod-styled" onClick={() => state.showError()}>
+        <button className="kgf-Button" onClick={() => state.showError()}>
           {shared.trans.__('Line %1, column %2', place[0], place[1])}
         </button>
       )}
@@ -121,7 +121,7 @@ function Costly({ state }: { state: IConsoleState }): React.JSX.Element {
           <li key={index}>{warning}</li>
         ))}
       </ul>
-      <button className="jp-mod-styled jp-mod-warn" onClick={() => state.force()}>
+      <button className="kgf-Button" onClick={() => state.force()}>
         {shared.trans.__('Run anyway')}
       </button>
     </div>
