@@ -194,6 +194,7 @@ as $$
         from kg.filter_terms(filter_entities.filters, filter_entities.entity_type)
     ),
 
+    -- Of the relation's range, which are few of all entities; of any type where it has none.
     tail as (
         select
             term.term,
@@ -201,8 +202,19 @@ as $$
             entity.entity_id,
             entity.key
         from term
+        inner join kg.relation on term.relation_id = relation.relation_id
+        inner join kg.entity on relation.range = entity.entity_type
+        where entity.key = any(term.wanted) or entity.label = any(term.wanted)
+        union all
+        select
+            term.term,
+            term.relation_id,
+            entity.entity_id,
+            entity.key
+        from term
+        inner join kg.relation on term.relation_id = relation.relation_id
         inner join kg.entity on entity.key = any(term.wanted) or entity.label = any(term.wanted)
-        where term.relation_id is not null
+        where relation.range is null
     ),
 
     latest as (
@@ -260,13 +272,22 @@ as $$
         group by hit.entity_id
     )
 
+    -- Whoever met all terms; without terms to be met, everybody who met no unwanted one.
     select entity.entity_id, entity.key
-    from kg.entity
-    left join met on entity.entity_id = met.entity_id
+    from met
+    inner join kg.entity on met.entity_id = entity.entity_id
     where
         entity.entity_type = filter_entities.entity_type
-        and coalesce(met.wanted, 0) = (select count(*) from term where not term.negated)
-        and coalesce(met.unwanted, 0) = 0;
+        and met.wanted > 0
+        and met.wanted = (select count(*) from term where not term.negated)
+        and met.unwanted = 0
+    union all
+    select entity.entity_id, entity.key
+    from kg.entity
+    where
+        entity.entity_type = filter_entities.entity_type
+        and not exists (select from term where not term.negated)
+        and entity.entity_id not in (select met.entity_id from met where met.unwanted > 0);
 $$;
 comment on function kg.filter_entities(jsonb, text, timestamptz) is
 'The entities of a type that a filter lets through, as known at a time. One row per entity; all of them for {}.';
