@@ -20,7 +20,7 @@ from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQ
 from kgfeatures.db.wide_tables.sessions import Sessions
 from kgfeatures.features.online_store import searching, updating, writing
 from kgfeatures.features.online_store.layouts import Layouts
-from kgfeatures.features.online_store.reading import Ask, Reader, moment
+from kgfeatures.features.online_store.reading import Ask, Reader
 from kgfeatures.features.online_store.responding import Answer, respond
 from kgfeatures.features.source import dsn_of_config
 
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
 
+    from kgfeatures.features.online_store.reading import Found
+
     Given = tuple[EntityKey, dict[str, Value], dt.datetime, dt.datetime | None]
     Row = tuple[dt.datetime | None, dict[str, Value] | None]
-    Found = tuple[dt.datetime | None, EntityKey | None, dict[str, Value] | None]
+    Document = tuple[dt.datetime | None, EntityKey | None, dict[str, Value] | None]
 
 # Its functions that Feast's own stores use too, underscored as they are.
 _FEAST: Any = utils
@@ -161,8 +163,7 @@ class KGFeaturesOnlineStore(OnlineStore):
         for entity in entity_keys:
             for name, value in zip(entity.join_keys, entity.entity_values, strict=True):
                 keys.setdefault(name, []).append(value)
-        rows = self._read(config, [Ask(table, requested_features, keys)])[0]
-        return [(None if at is None else moment(at), values) for at, values in rows]
+        return self._read(config, [Ask(table, requested_features, keys)])[0].rows()
 
     async def online_read_async(
         self,
@@ -198,12 +199,12 @@ class KGFeaturesOnlineStore(OnlineStore):
             asks.append(Ask(view, features, keys))
             places.append((indexes, length))
         found = self._read(config, asks)
-        for (view, features), rows, (indexes, length) in zip(
+        for (view, features), one, (indexes, length) in zip(
             grouped_refs, found, places, strict=True
         ):
             respond(
                 online_features_response,
-                Answer(view, features, rows, indexes, length),
+                Answer(view, features, one, indexes, length),
                 full_names=full_feature_names,
                 with_version=include_feature_view_version_metadata,
             )
@@ -223,7 +224,7 @@ class KGFeaturesOnlineStore(OnlineStore):
         query_string: str | None = None,
         filters: ComparisonFilter | CompoundFilter | None = None,
         include_feature_view_version_metadata: bool | None = None,  # noqa: FBT001  Feast's signature
-    ) -> list[Found]:
+    ) -> list[Document]:
         """Return the top k rows by vector, by words, or by both; see `searching.find`."""
         layouts = self.layouts(config)
         asked = searching.Asked(
@@ -265,7 +266,7 @@ class KGFeaturesOnlineStore(OnlineStore):
         if self._sessions is not None:
             self._sessions.close()
 
-    def _read(self, config: RepoConfig, asks: list[Ask]) -> list[list[Any]]:
+    def _read(self, config: RepoConfig, asks: list[Ask]) -> list[Found]:
         reader = self._reader(config)
         return self._twice(config, lambda conn: reader.read(conn, asks))
 

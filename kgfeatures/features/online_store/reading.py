@@ -1,8 +1,9 @@
-"""Reads: Feast's keys become arrays, one statement answers for all views, rows become values."""
+"""Reads: Feast's keys become arrays, one statement answers for all views, column by column."""
 
 from __future__ import annotations
 
 import datetime as dt
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kgfeatures.db.wide_tables.reading import Part, fetch, statement
@@ -10,7 +11,7 @@ from kgfeatures.errors import DataError
 from kgfeatures.features.online_store.values import NULL, codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from feast.protos.feast.types.Value_pb2 import Value
     from psycopg import Connection
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from kgfeatures.db.wide_tables import Column, Table
     from kgfeatures.features.online_store.layouts import Layouts
+    from kgfeatures.features.online_store.values import Codec
 
-    Row = tuple[int | None, dict[str, Value] | None]
+    Row = tuple[dt.datetime | None, dict[str, Value] | None]
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # So many keys are read at once: more would only take memory.
@@ -47,12 +49,36 @@ class Ask(NamedTuple):
     keys: Mapping[str, Sequence[Value]]
 
 
-class _Plan(NamedTuple):
-    """How the answer to one ask is taken out of a row: where it begins, and name and decoder."""
+class Values(NamedTuple):
+    """A feature of each key as the driver loaded it, and how it is read."""
 
-    begin: int
-    columns: tuple[tuple[str, Callable[[Any], Value]], ...]
-    keys: int
+    codec: Codec
+    values: Sequence[Any]
+
+
+class Found(NamedTuple):
+    """What a view has: its rows' event times in microseconds since 1970, and its features.
+
+    Both have an entry per key; the time is None for a key that the table lacks.
+    """
+
+    moments: Sequence[int | None]
+    columns: dict[str, Values]
+
+    def rows(self) -> list[Row]:
+        """Return time and features of each key, (None, None) for one that is not there."""
+        rows: list[Row] = []
+        for place, at in enumerate(self.moments):
+            if at is None:
+                rows.append((None, None))
+                continue
+            given = {name: column.values[place] for name, column in self.columns.items()}
+            features = {
+                name: NULL if one is None else self.columns[name].codec.decode(one)
+                for name, one in given.items()
+            }
+            rows.append((moment(at), features))
+        return rows
 
 
 class Reader:
@@ -72,31 +98,30 @@ class Reader:
         self._layouts.forget()
         self._statements.clear()
 
-    def read(self, conn: Connection[TupleRow], asks: Sequence[Ask]) -> list[list[Row]]:
-        """Return for each ask a row per key: its event time and values by feature.
-
-        The time is in microseconds since 1970; both are None for a key that the table lacks.
+    def read(self, conn: Connection[TupleRow], asks: Sequence[Ask]) -> list[Found]:
+        """Return what each view has for the keys asked for.
 
         Raises
         ------
         DataError : a view without a table, or keys of another type than the table's.
         """
         most = max((_length(ask) for ask in asks), default=0)
-        found: list[list[Row]] = [[] for _ in asks]
+        if most == 0:
+            return [Found((), {}) for _ in asks]
+        if most <= MOST_KEYS:
+            return self._read(conn, asks)
+        parts: list[list[Found]] = []
         for first in range(0, most, MOST_KEYS):
             # Asks for the same keys share their columns: sliced ones must go on doing so.
             slices: dict[int, Sequence[Value]] = {}
-            part = [_sliced(ask, first, slices) if most > MOST_KEYS else ask for ask in asks]
-            for rows, more in zip(found, self._read(conn, part), strict=True):
-                rows.extend(more)
-        return found
+            parts.append(self._read(conn, [_sliced(ask, first, slices) for ask in asks]))
+        return [_joined(found) for found in zip(*parts, strict=True)]
 
-    def _read(self, conn: Connection[TupleRow], asks: Sequence[Ask]) -> list[list[Row]]:
+    def _read(self, conn: Connection[TupleRow], asks: Sequence[Ask]) -> list[Found]:
         arrays: list[list[Any]] = []
         places: dict[tuple[int, str], int] = {}
         parts: list[Part] = []
-        plans: list[_Plan] = []
-        begin = 1
+        codecs: list[dict[str, Codec]] = []
         for ask in asks:
             table, columns = self._columns(conn, ask)
             mine: list[int] = []
@@ -107,13 +132,13 @@ class Reader:
                     arrays.append(_parameter(table, key, values))
                 mine.append(place)
             parts.append(Part(table, tuple(columns.values()), tuple(mine)))
-            decoders = _decoders(ask.view, columns)
-            plans.append(_Plan(begin, decoders, _length(ask)))
-            begin += 1 + len(columns)
+            codecs.append(_codecs(ask.view, columns))
         rows = fetch(conn, self._statement(conn, parts), arrays)
         # The joins may have lost the order.
         rows.sort(key=_place)
-        return [[_taken(row, plan) for row in rows[: plan.keys]] for plan in plans]
+        columns = iter(zip(*rows, strict=True)) if rows else repeat(())
+        next(columns)
+        return [_taken(columns, _length(ask), one) for ask, one in zip(asks, codecs, strict=True)]
 
     def _columns(self, conn: Connection[TupleRow], ask: Ask) -> tuple[Table, dict[str, Column]]:
         """Return a view's table and those of the features asked for that it has."""
@@ -157,23 +182,27 @@ def _sliced(ask: Ask, first: int, slices: dict[int, Sequence[Value]]) -> Ask:
     return ask._replace(keys=keys)
 
 
-def _taken(row: TupleRow, plan: _Plan) -> Row:
-    begin = plan.begin
-    if row[begin] is None:
-        return None, None
-    values: dict[str, Value] = {}
-    for name, decode in plan.columns:
-        begin += 1
-        given = row[begin]
-        values[name] = NULL if given is None else decode(given)
-    return row[plan.begin], values
+def _taken(columns: Iterator[Sequence[Any]], keys: int, codecs: Mapping[str, Codec]) -> Found:
+    """Return the next columns of an answer: the event time, then the features."""
+    moments = next(columns)[:keys]
+    return Found(moments, {name: Values(one, next(columns)[:keys]) for name, one in codecs.items()})
 
 
-def _decoders(view: Any, names: Iterable[str]) -> tuple[tuple[str, Callable[[Any], Value]], ...]:
+def _joined(parts: Sequence[Found]) -> Found:
+    """Return the answers for slices of the keys as one."""
+    first = parts[0]
+    columns = {
+        name: Values(column.codec, list(chain(*(one.columns[name].values for one in parts))))
+        for name, column in first.columns.items()
+    }
+    return Found(list(chain(*(one.moments for one in parts))), columns)
+
+
+def _codecs(view: Any, names: Iterable[str]) -> dict[str, Codec]:
     types = {field.name: field.dtype for field in view.features}
     if any(name not in types for name in names):
         types |= {field.name: field.dtype for field in view.entity_columns}
-    return tuple((name, codec(types[name].to_value_type()).decode) for name in names)
+    return {name: codec(types[name].to_value_type()) for name in names}
 
 
 def kinds(view: Any) -> dict[str, Any]:

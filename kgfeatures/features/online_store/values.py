@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from feast.protos.feast.types import Value_pb2
 from feast.protos.feast.types.Value_pb2 import Value
 
 from kgfeatures.errors import DataError
-from kgfeatures.features.online_store import nested
+from kgfeatures.features.online_store import nested, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -74,6 +74,11 @@ class Codec:
     type: str
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Value]
+
+    @cached_property
+    def write(self) -> Callable[[Any], bytes]:
+        """What the driver loads, to one of the values of a FeatureVector as protobuf writes it."""
+        return wire.as_value(self.field, self.decode)
 
     @property
     def arrow(self) -> pa.DataType:
@@ -213,22 +218,7 @@ def _floats(given: Any) -> np.ndarray[Any, Any]:
 
 def float_list(data: bytes) -> Value:
     """Return the Value whose float_list_val holds these little-endian numbers."""
-    return Value.FromString(_float_list_head(len(data)) + data)
-
-
-@cache
-def _float_list_head(length: int) -> bytes:
-    inner = b"" if length == 0 else b"\x0a" + _varint(length)
-    return b"\x82\x01" + _varint(len(inner) + length) + inner
-
-
-def _varint(number: int) -> bytes:
-    made = bytearray()
-    while number > 127:
-        made.append(number & 127 | 128)
-        number >>= 7
-    made.append(number)
-    return bytes(made)
+    return Value.FromString(wire.float_list_head(len(data)) + data)
 
 
 def matrix_widths(values: Sequence[Value | None]) -> set[int]:

@@ -39,23 +39,33 @@ EXAMPLES = {
     "Set(String)": ({"a", "b"}, "text[]"),
     "Set(Float32)": ({0.5}, "real[]"),
     "Struct({'name': String})": ({"name": "n"}, "jsonb"),
+    "ImageBytes": (b"\x89PNG", "bytea"),
+    "TimeUuid": (UUID, "uuid"),
+    "ScalarMap": ({1: "one", 2: "two"}, "jsonb"),
+    "ZonedTimestamp": (NOW, "jsonb"),
+    "Array(Decimal)": ([decimal.Decimal("-0.10")], "numeric[]"),
+    "Array(Json)": (['{"a": 1}'], "json[]"),
+    "Set(Int64)": ({3}, "bigint[]"),
 }
 
 
-def test_values_of_all_types_come_back_and_their_columns_are_typed(store, config, database) -> None:
+def examples(name: str) -> tuple[dict, dict]:
+    """Return a view's features of every type, and a value of Feast's for each."""
     from feast import types
-    from feast.protos.feast.types.Value_pb2 import Value
     from feast.type_map import python_values_to_proto_values
 
-    names = {name: f"f{place}" for place, name in enumerate(EXAMPLES)}
-    dtypes = {names[name]: eval(name, vars(types)) for name in EXAMPLES}  # noqa: S307  ours
-    view = make_view("every_type", dtypes)
+    dtypes = {f"f{n}": eval(kind, vars(types)) for n, kind in enumerate(EXAMPLES)}  # noqa: S307
     given = {
-        names[name]: python_values_to_proto_values([example], dtypes[names[name]].to_value_type())[
-            0
-        ]
-        for name, (example, _) in EXAMPLES.items()
+        feature: python_values_to_proto_values([example], dtype.to_value_type())[0]
+        for (feature, dtype), (example, _) in zip(dtypes.items(), EXAMPLES.values(), strict=True)
     }
+    return make_view(name, dtypes), given
+
+
+def test_values_of_all_types_come_back_and_their_columns_are_typed(store, config, database) -> None:
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    view, given = examples("every_type")
     apply(store, config, view)
     nothing = dict.fromkeys(given, Value())
     rows = [row(key(item_id="a"), given), row(key(item_id="b"), nothing)]
@@ -71,9 +81,35 @@ def test_values_of_all_types_come_back_and_their_columns_are_typed(store, config
         " where attrelid = 'online.every_type'::regclass and attnum > 0"
     )
     found = dict(zip(columns["attname"], columns["type"], strict=True))
-    assert {name: found[names[name]] for name in EXAMPLES} == {
-        name: column for name, (_, column) in EXAMPLES.items()
-    }
+    assert [found[feature] for feature in given] == [column for _, column in EXAMPLES.values()]
+
+
+def test_a_response_is_what_feasts_own_code_makes_of_the_same_rows(store, config) -> None:
+    from feast.infra.online_stores.online_store import OnlineStore
+    from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponse
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    view, given = examples("every_response")
+    apply(store, config, view)
+    long_ago = NOW.replace(year=1950, microsecond=5)
+    empty = dict.fromkeys(given, Value())
+    rows = [row(key(item_id="a"), given, long_ago), row(key(item_id="b"), empty)]
+    store.online_write_batch(config, view, rows, None)
+    for names in (list(given), ["f1", "never_there"]):
+        made = []
+        for read in (store._read_features_per_fv, OnlineStore._read_features_per_fv.__get__(store)):
+            made.append(GetOnlineFeaturesResponse())
+            read(
+                config=config,
+                grouped_refs=[(view, names), (view, names[:1])],
+                join_key_values={"item_id": [Value(string_val=one) for one in "abcab"]},
+                entity_name_to_join_key_map={"item_id": "item_id"},
+                online_features_response=made[-1],
+                full_feature_names=True,
+                include_feature_view_version_metadata=True,
+            )
+        assert made[0] == made[1]
+        assert made[0].results[0].values[3] == made[0].results[0].values[0]
 
 
 @pytest.mark.parametrize(
