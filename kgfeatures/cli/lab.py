@@ -1,4 +1,4 @@
-"""`kgfeatures lab`: JupyterLab on the user's own copy of the first notebook."""
+"""`kgfeatures lab`: JupyterLab on the user's own copies of the notebooks, the first one open."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def notebooks() -> Path:
     return shipped_folder("notebooks", "notebooks", FIRST_NOTEBOOK)
 
 
-def copy_notebook(folder: Path) -> Path:
-    """Return the notebook in `folder`, copied there unless it is there already."""
+def copy_notebooks(folder: Path) -> Path:
+    """Copy the notebooks that are not in `folder` yet; return the first one there."""
     folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / FIRST_NOTEBOOK
-    if not copy.exists():
-        shutil.copyfile(notebooks() / FIRST_NOTEBOOK, copy)
-    return copy
+    for notebook in notebooks().glob("*.ipynb"):
+        copy = folder / notebook.name
+        if not copy.exists():
+            shutil.copyfile(notebook, copy)
+    return folder / FIRST_NOTEBOOK
 
 
 def jupyter_command(notebook: Path, arguments: list[str]) -> list[str]:
@@ -52,20 +53,20 @@ def jupyter_command(notebook: Path, arguments: list[str]) -> list[str]:
 
 def lab(
     folder: Annotated[
-        Path, typer.Option(help="Where your copy of the notebook lies; made if needed.")
+        Path, typer.Option(help="Where your copies of the notebooks lie; made if needed.")
     ] = Path("kgfeatures-lab"),
     arguments: Annotated[
         list[str] | None, typer.Argument(help="Passed on to JupyterLab, after a `--`.")
     ] = None,
 ) -> None:
-    """Open JupyterLab on your own copy of a data scientist's first hour.
+    """Open JupyterLab on your own copy of a data scientist's first hour; the analyst's lies beside.
 
-    The notebook connects by itself: to $KGFEATURES_DSN, else to the embedded database.
+    The notebooks connect by themselves: to $KGFEATURES_DSN, else to the embedded database.
     """
     if find_spec("jupyterlab") is None:
         message = "JupyterLab is not installed; run: pip install 'kgfeatures[lab]'"
         raise MissingExtraError(message)
-    notebook = copy_notebook(folder)
+    notebook = copy_notebooks(folder)
     typer.echo(f"opening {notebook}")
     command = jupyter_command(notebook, arguments or [])
     # Replaces this process, so that Ctrl-C and signals are JupyterLab's own.

@@ -9,10 +9,14 @@ import pytest
 from kgfeatures.cli import lab
 
 
-def test_notebook_is_copied_once_and_edits_survive(tmp_path: Path) -> None:
-    copy = lab.copy_notebook(tmp_path / "mine")
+def test_notebooks_are_copied_once_and_edits_survive(tmp_path: Path) -> None:
+    copy = lab.copy_notebooks(tmp_path / "mine")
+    assert sorted(file.name for file in copy.parent.iterdir()) == [
+        "01_first_hour.ipynb",
+        "02_sql_only.ipynb",
+    ]
     copy.write_text("edited", encoding="utf-8")
-    assert lab.copy_notebook(tmp_path / "mine").read_text("utf-8") == "edited"
+    assert lab.copy_notebooks(tmp_path / "mine").read_text("utf-8") == "edited"
 
 
 def test_jupyterlab_opens_the_copy_in_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:

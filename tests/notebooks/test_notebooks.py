@@ -19,6 +19,10 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def is_python(cell: nbformat.NotebookNode) -> bool:
+    return not cell.source.startswith("%")
+
+
 @every_notebook
 def test_notebook_is_committed_without_outputs(file: Path) -> None:
     cells = code_cells(nbformat.read(file, as_version=4))
@@ -28,7 +32,8 @@ def test_notebook_is_committed_without_outputs(file: Path) -> None:
 
 @every_notebook
 def test_no_function_in_a_notebook_is_longer_than_five_lines(file: Path) -> None:
-    source = "\n".join(cell.source for cell in code_cells(nbformat.read(file, as_version=4)))
+    cells = code_cells(nbformat.read(file, as_version=4))
+    source = "\n".join(cell.source for cell in cells if is_python(cell))
     functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)]
     assert [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= 5] == []
 
@@ -43,6 +48,7 @@ def test_notebook_runs(
     notebook = nbformat.read(file, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
     shown = [output.output_type for cell in code_cells(notebook) for output in cell.outputs]
-    assert "display_data" in shown
+    if "matplotlib" in file.read_text():
+        assert "display_data" in shown
     assert shown.count("execute_result") >= 10
     assert "stderr" not in [o.get("name") for cell in code_cells(notebook) for o in cell.outputs]
