@@ -42,6 +42,15 @@ export default tseslint.config(
         {
           selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']",
           message: 'What comes from data is text.'
+        },
+        {
+          selector: 'JSXText[value=/[A-Za-z]{2}/]',
+          message: 'What people read goes through trans.__().'
+        },
+        {
+          selector:
+            'JSXAttribute[name.name=/^(title|placeholder|aria-label|label|caption)$/] > Literal',
+          message: 'What people read goes through trans.__().'
         }
       ]
     }

@@ -1,6 +1,6 @@
 /** What runs, in the status bar; a click lists the last runs. */
 import { ReactWidget } from '@jupyterlab/ui-components';
-import { Popup, showPopup } from '@jupyterlab/statusbar';
+import { showPopup, type Popup } from '@jupyterlab/statusbar';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
