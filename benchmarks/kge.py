@@ -5,7 +5,8 @@
 DIR holds a graph in OpenKE's layout (train2id.txt, valid2id.txt, test2id.txt) or as text of head,
 relation and tail between tabs (train.txt, valid.txt, test.txt). Without one it is who bought what
 in the shop that kgfeatures ships, 2,000 triples each drawn for valid and test. Protocol:
-- trained on train alone, for --seconds of CPU time of one thread, set-up and calibration included;
+- trained on train alone, with the model's own settings where none are named; with --seconds for as
+  much CPU time of one thread, set-up and calibration included;
 - ranks are filtered by train, valid and test, of heads and tails, among all entities; the true
   answer takes the middle place among equal scores;
 - mrr and hits are means over both sides of --split; a random order and the degree of the candidates
@@ -16,6 +17,10 @@ in the shop that kgfeatures ships, 2,000 triples each drawn for valid and test. 
   split. Slices of both alternate, and we rank before and after it, so that a busy machine slows
   both. PyKEEN is no dependency: --peer-python names an interpreter that has it.
 
+With --generated 0.1M,1M,5M no graph is read: Zipf triples of so many are made, one entity for each
+40, and trained for --seconds each in a process of its own; printed are the triples per CPU-second
+and the peak of the memory beside the bytes of parameters and triples.
+
 The last line is one JSON object.
 """
 
@@ -23,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -34,13 +40,14 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.datasets import online_retail
-from kgfeatures.embedding import MODELS, precision, settings_for
+from kgfeatures.embedding import MODELS, precision, score_function, settings_for
 from kgfeatures.embedding.evaluation import (
     by_category,
     degree_baseline,
     random_baseline,
     ranks,
 )
+from kgfeatures.embedding.projected import trainer_of
 from kgfeatures.embedding.trainer import contained, fit
 from kgfeatures.errors import DataError
 
@@ -54,6 +61,9 @@ SPLITS = ("train", "valid", "test")
 PEER = Path(__file__).parent / "peers" / "kge_pykeen.py"
 PEER_SLICES = 4
 HELD_OUT = 2000
+FIELDS = ("dim", "negatives", "epochs", "learning_rate", "penalty", "dropout")
+TRIPLES_PER_ENTITY, RELATIONS = 40, 20
+COST_SECONDS, PEER_SECONDS = 10.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,59 @@ def read_text(folder: Path) -> dict[str, IntArray]:
     return splits
 
 
+def zipf(n_triples: int) -> Graph:
+    """Return so many triples whose heads, relations and tails are as popular as Zipf says."""
+    rng = np.random.default_rng(0)
+
+    def drawn(kinds: int) -> IntArray:
+        shares = np.cumsum(1 / np.arange(1, kinds + 1))
+        return np.searchsorted(shares, rng.random(n_triples) * shares[-1]).astype(np.int32)
+
+    sizes = max(1, n_triples // TRIPLES_PER_ENTITY), RELATIONS
+    triples = np.column_stack([drawn(sizes[0]), drawn(RELATIONS), drawn(sizes[0])])
+    return Graph(f"{n_triples:,} Zipf triples", {"train": triples}, sizes)
+
+
+def cost(n_triples: int, model: str, settings: TrainingSettings, seconds: float) -> dict[str, Any]:
+    """Return what training costs on generated triples: run in a process of its own."""
+    trainer_of(score_function(model), zipf(1000).splits["train"], (25, 20), settings).step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    graph = zipf(n_triples)
+    began = time.process_time()
+    trainer = trainer_of(score_function(model), graph.splits["train"], graph.sizes, settings)
+    prepared = time.process_time()
+    while time.process_time() - prepared < seconds:
+        trainer.step()
+    spent = time.process_time() - prepared
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    parameters = sum(table.table.nbytes for table in trainer.tables.values())
+    return {
+        "triples": n_triples,
+        "entities": graph.sizes[0],
+        "set_up_cpu_seconds": round(prepared - began, 1),
+        "triples_per_cpu_second": round(trainer.visits / spent),
+        "parameter_mb": round(parameters / 2**20, 1),
+        "triples_mb": round(graph.splits["train"].nbytes / 2**20, 1),
+        "peak_mb": round(peak / 2**20, 1),
+    }
+
+
+def costs(given: argparse.Namespace, settings: TrainingSettings) -> None:
+    """Print a line for each generated graph, and one JSON object of all of them."""
+    sizes = [round(float(size.strip().upper().removesuffix("M")) * 1e6) for size in given.generated]
+    if len(sizes) == 1:
+        print(json.dumps(cost(sizes[0], given.model, settings, given.seconds or COST_SECONDS)))
+        return
+    rest = sys.argv[: sys.argv.index("--generated")] + sys.argv[sys.argv.index("--generated") + 2 :]
+    found: list[dict[str, Any]] = []
+    for size in given.generated:
+        command = [sys.executable, *rest, "--generated", size]
+        lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        found.append(json.loads(lines[-1]))
+        print(found[-1], flush=True)
+    print(json.dumps({"model": given.model, "generated": found}))
+
+
 class Peer:
     """PyKEEN in a process of its own, asked line by line; see peers/kge_pykeen.py."""
 
@@ -206,10 +269,14 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help="the shipped shop if there is none")
     parser.add_argument("--model", choices=sorted(MODELS), default="transe")
-    parser.add_argument("--seconds", type=float, default=60.0, help="CPU-seconds of training")
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--negatives", type=int, default=1024)
+    parser.add_argument("--seconds", type=float, help="CPU-seconds; else the model's passes")
+    for name in FIELDS:
+        kind = float if name in ("learning_rate", "penalty", "dropout") else int
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, help="the model's if not given"
+        )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--generated", type=lambda text: text.split(","), metavar="0.1M,1M,5M")
     parser.add_argument("--split", choices=SPLITS[1:], default="test")
     parser.add_argument("--precision", choices=precision.PRECISIONS, default="auto")
     parser.add_argument("--peer", choices=["pykeen"])
@@ -220,13 +287,18 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train, evaluate, print a table and one JSON object."""
     given = arguments()
+    if given.peer and given.seconds is None:
+        given.seconds = PEER_SECONDS
+    named = {name: getattr(given, name) for name in (*FIELDS, "seed", "precision")}
     try:
+        settings = settings_for(given.model, **{k: v for k, v in named.items() if v is not None})
+        if given.generated:
+            costs(given, settings)
+            return
         graph = read(given.folder) if given.folder else shipped()
     except (DataError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    names = ("dim", "negatives", "seed", "precision")
-    settings = settings_for(given.model, **{name: getattr(given, name) for name in names})
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in graph.splits.items())
     print(f"{graph.name}: {graph.sizes[0]} entities, {graph.sizes[1]} relations; {counts} triples")
     print(
@@ -239,7 +311,7 @@ def main() -> None:
     if leaked:
         print(f"warning: {leaked} of {len(asked)} {given.split} triples stand in train, too")
 
-    peer = Peer(given.peer_python, graph, given, given.dim) if given.peer else None
+    peer = Peer(given.peer_python, graph, given, settings.dim) if given.peer else None
     vectors, seconds = train(graph, settings, given, peer)
     began = time.process_time()
     found = ranks(vectors, asked, graph.known)

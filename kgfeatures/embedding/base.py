@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from kgfeatures.types import FloatArray, IntArray
 
+# How often a graph is visited when nobody says: see TrainingSettings.passes.
 DEFAULT_EPOCHS = 12
+DENSE_DEGREE = 32
+SPARSE_TIMES = 4
 MOST_VISITS = 20_000_000
 
 
@@ -129,8 +132,9 @@ class TrainingSettings:
     Parameters
     ----------
     dim : numbers per vector.
-    epochs : passes over the triples; None takes `DEFAULT_EPOCHS`, fewer where these would visit
-        more than `MOST_VISITS` triples. A budget in seconds is an argument of `fit`.
+    epochs : passes over the triples; None takes what suits the graph, see `passes`. A budget in
+        seconds is an argument of `fit`.
+    usual_epochs : what None starts from, for a graph with `DENSE_DEGREE` triples per entity.
     batch_size : triples per step; each asks two questions.
     negatives : wrong answers drawn per step, without replacement.
     learning_rate : Adagrad's rate in the first step; it falls linearly to 1 %.
@@ -143,6 +147,7 @@ class TrainingSettings:
 
     dim: int = 64
     epochs: int | None = None
+    usual_epochs: int = DEFAULT_EPOCHS
     batch_size: int = 1024
     negatives: int = 512
     learning_rate: float = 0.3
@@ -153,7 +158,7 @@ class TrainingSettings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("dim", "epochs", "batch_size", "negatives", "threads"):
+        for name in ("dim", "epochs", "usual_epochs", "batch_size", "negatives", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise DataError(f"{name} is {value}; it must be at least 1")
@@ -165,9 +170,18 @@ class TrainingSettings:
             raise DataError(f"dropout is {self.dropout}; it must be in [0, 1)")
         precision.resolve(self.precision)
 
-    def passes(self, n_triples: int) -> int:
-        """Return the number of epochs over so many triples."""
-        return self.epochs or max(1, min(DEFAULT_EPOCHS, MOST_VISITS // n_triples))
+    def passes(self, n_triples: int, n_entities: int | None = None) -> int:
+        """Return the number of epochs over so many triples of so many entities.
+
+        Without `epochs` these are `usual_epochs`; up to `SPARSE_TIMES` as many where an entity has
+        fewer triples than `DENSE_DEGREE`, because what counts is how often its row moves; and
+        fewer where they would visit more than `MOST_VISITS` triples.
+        """
+        if self.epochs is not None:
+            return self.epochs
+        sparse = DENSE_DEGREE * (n_entities or 0) / (2 * n_triples)
+        times = min(max(1.0, sparse), SPARSE_TIMES)
+        return max(1, min(round(self.usual_epochs * times), MOST_VISITS // n_triples))
 
 
 @dataclass(frozen=True)

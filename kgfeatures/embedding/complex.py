@@ -41,7 +41,10 @@ class ComplEx(ScoreFunction):
     scorer: ClassVar[str] = "complex"
     operator: ClassVar[str] = "<#>"
     pairs: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 0.05}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 256, "negatives": 1024, "learning_rate": 0.1, "penalty": 0.05, "dropout": 0.3,
+        "usual_epochs": 20,
+    }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h r, (n, dim)."""

@@ -21,7 +21,10 @@ class DistMult(ScoreFunction):
     name: ClassVar[str] = "distmult"
     scorer: ClassVar[str] = "distmult"
     operator: ClassVar[str] = "<#>"
-    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.1, "penalty": 0.05}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 256, "negatives": 1024, "learning_rate": 0.1, "penalty": 0.05, "dropout": 0.3,
+        "usual_epochs": 20,
+    }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h r, element by element, (n, dim)."""

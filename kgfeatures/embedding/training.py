@@ -79,7 +79,8 @@ class Trainer:
 
     def default_steps(self) -> int:
         """Return how many steps the settings' epochs take."""
-        return self.settings.passes(len(self.sampler.triples)) * self.sampler.steps_per_epoch
+        epochs = self.settings.passes(len(self.sampler.triples), self.sizes[0])
+        return epochs * self.sampler.steps_per_epoch
 
     def start_from(self, given: GraphVectors) -> None:
         """Take all start values from vectors, one row for each of ours.

@@ -6,11 +6,13 @@ squared, which stops improving earlier.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kgfeatures.embedding.base import ScoreFunction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 
@@ -20,6 +22,9 @@ class TransE(ScoreFunction):
     name: ClassVar[str] = "transe"
     scorer: ClassVar[str] = "transe_l2"
     operator: ClassVar[str] = "<->"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 128, "negatives": 1024, "dropout": 0.1, "usual_epochs": 15,
+    }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h + r, (n, dim)."""
@@ -41,3 +46,4 @@ class TransEL1(TransE):
     name: ClassVar[str] = "transe_l1"
     scorer: ClassVar[str] = "transe_l1"
     operator: ClassVar[str] = "<+>"
+    defaults: ClassVar[Mapping[str, Any]] = {}
