@@ -4,13 +4,16 @@ Filtered: other answers that are known to be true do not count as errors. Realis
 scores the true one takes the middle place, 1 + #higher + #equal / 2, so that a model which gives
 one score to everything gains nothing (Berrendorf et al. 2020). Two baselines stand beside every
 model: a random order, and the number of triples in which an entity answers a relation.
+
+Where only some entities can answer a relation, as colours do in a shop, `Candidates` says which:
+ranks among all entities flatter a model that has merely learned the types.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.candidates import Candidates
     from kgfeatures.types import IntArray
 
 # Scores of all entities for questions (n, 2): a float32 table (n, n_entities).
@@ -71,13 +75,19 @@ class Ranks:
         )
 
 
-def ranks(vectors: GraphVectors, triples: IntArray, known: IntArray) -> Ranks:
+def ranks(
+    vectors: GraphVectors,
+    triples: IntArray,
+    known: IntArray,
+    candidates: Candidates | None = None,
+) -> Ranks:
     """Return the filtered realistic ranks of both sides of `triples`; 1 is best.
 
     Parameters
     ----------
     triples : (n, 3) to be predicted.
     known : (m, 3) true triples that are no errors: train, valid and test together.
+    candidates : who may answer which relation, see `Candidates`; None lets everybody.
     """
     model = score_function(vectors.model)
     entities = torch.from_numpy(vectors.entities)
@@ -93,10 +103,17 @@ def ranks(vectors: GraphVectors, triples: IntArray, known: IntArray) -> Ranks:
         return model.scores(entities[anchor], relations[relation], entities)
 
     check_triples(triples, len(entities), vectors.n_relations)
-    return rank_by(scores, triples, known, (len(entities), vectors.n_relations))
+    sizes = len(entities), vectors.n_relations
+    return rank_by(scores, triples, known, sizes, candidates)
 
 
-def rank_by(scores: Scorer, triples: IntArray, known: IntArray, sizes: tuple[int, int]) -> Ranks:
+def rank_by(
+    scores: Scorer,
+    triples: IntArray,
+    known: IntArray,
+    sizes: tuple[int, int],
+    candidates: Candidates | None = None,
+) -> Ranks:
     """Return the ranks of true answers by any scores; other parameters as of `ranks`.
 
     Parameters
@@ -105,6 +122,8 @@ def rank_by(scores: Scorer, triples: IntArray, known: IntArray, sizes: tuple[int
     sizes : numbers of entities and of relations, reciprocal ones not counted.
     """
     n_entities, n_relations = sizes
+    if candidates is not None:
+        candidates.check(sizes)
     questions = with_inverses(triples.astype(np.int64, copy=False), n_relations)
     # Ordered by relation, because some models have to prepare all candidates for each.
     pairs, asked = np.unique(questions[:, 1] * n_entities + questions[:, 0], return_inverse=True)
@@ -119,8 +138,9 @@ def rank_by(scores: Scorer, triples: IntArray, known: IntArray, sizes: tuple[int
         first, last = np.searchsorted(asked[order], [at, at + len(part)])
         rows = order[first:last]
         target = questions[rows, 2]
-        rank[rows], removed = _ranks_of(scores(part), asked[rows] - at, target, part, tails)
-        among[rows] = n_entities - removed
+        rank[rows], among[rows] = _ranks_of(
+            scores(part), asked[rows] - at, target, part, tails, candidates
+        )
     return Ranks(rank, among)
 
 
@@ -132,23 +152,40 @@ def _relevant(known: IntArray, asked: IntArray, n_relations: int) -> IntArray:
 
 
 def _ranks_of(
-    scores: Tensor, row: IntArray, target: IntArray, questions: IntArray, known: KnownTails
+    scores: Tensor,
+    row: IntArray,
+    target: IntArray,
+    questions: IntArray,
+    known: KnownTails,
+    candidates: Candidates | None,
 ) -> tuple[NDArray[np.float64], IntArray]:
-    """Return the ranks of `target` (n,), whose scores stand in `row` (n,), and how many are known.
+    """Return the ranks of `target` (n,), whose scores stand in `row` (n,), and among how many.
 
     What is known is counted and subtracted instead of being written into the scores.
     """
     rows = torch.from_numpy(row)
     # From the same table, so that rounding is the same on both sides of the comparison.
     true = scores[rows, torch.from_numpy(target)]
-    ahead = _ahead(scores.index_select(0, rows).sub_(true.unsqueeze(1))).numpy() - 0.5
+    difference = scores.index_select(0, rows).sub_(true.unsqueeze(1))
     position, tail = known.pairs(known.rows(questions)[row])
     other = tail != target[position]
+    if candidates is None:
+        ahead = _ahead(difference).numpy() - 0.5
+        among = np.full(len(row), scores.shape[1])
+    else:
+        relation = questions[row, 1]
+        allowed = candidates.of(relation)
+        ahead = _ahead_of(difference, allowed).numpy()
+        # The true answer counts, whoever may answer.
+        may = allowed[np.arange(len(row)), target]
+        ahead -= 0.5 * may
+        among = allowed.sum(axis=1) + ~may
+        other &= allowed[position, tail]
     position, tail = position[other], tail[other]
     filtered = scores[rows[position], torch.from_numpy(tail)].sub_(true[position])
     weights = filtered.sign_().add_(1).div_(2).numpy()
     ahead -= np.bincount(position, weights, minlength=len(row))
-    return 1 + ahead, np.bincount(position, minlength=len(row))
+    return 1 + ahead, among - np.bincount(position, minlength=len(row))
 
 
 def _ahead(difference: Tensor) -> Tensor:
@@ -161,9 +198,20 @@ def _ahead(difference: Tensor) -> Tensor:
     return difference.sign_().sum(1, dtype=exact).double().add_(columns).div_(2)
 
 
-def evaluate(vectors: GraphVectors, triples: IntArray, known: IntArray) -> RankMetrics:
+def _ahead_of(difference: Tensor, allowed: NDArray[np.bool_]) -> Tensor:
+    """Return #(> 0) + #(= 0) / 2 of each row among those allowed, both (n, columns)."""
+    counted = difference.sign_().add_(1).mul_(torch.from_numpy(allowed))
+    return counted.sum(1, dtype=torch.float64).div_(2)
+
+
+def evaluate(
+    vectors: GraphVectors,
+    triples: IntArray,
+    known: IntArray,
+    candidates: Candidates | None = None,
+) -> RankMetrics:
     """Return the filtered metrics of both sides; parameters as of `ranks`."""
-    return ranks(vectors, triples, known).metrics()
+    return ranks(vectors, triples, known, candidates).metrics()
 
 
 def by_relation(found: Ranks, triples: IntArray) -> dict[int, RankMetrics]:
@@ -211,7 +259,11 @@ def random_baseline(found: Ranks) -> RankMetrics:
 
 
 def degree_baseline(
-    triples: IntArray, known: IntArray, train: IntArray, sizes: tuple[int, int]
+    triples: IntArray,
+    known: IntArray,
+    train: IntArray,
+    sizes: tuple[int, int],
+    candidates: Candidates | None = None,
 ) -> RankMetrics:
     """Return the metrics of ranking entities by how often they answer the relation in `train`."""
     both = with_inverses(train, sizes[1])
@@ -221,4 +273,40 @@ def degree_baseline(
     def scores(questions: IntArray) -> Tensor:
         return torch.from_numpy(counts[questions[:, 1]].toarray())
 
-    return rank_by(scores, triples, known, sizes).metrics()
+    return rank_by(scores, triples, known, sizes, candidates).metrics()
+
+
+def summary(
+    vectors: GraphVectors,
+    triples: IntArray,
+    known: IntArray,
+    train: IntArray,
+    candidates: Candidates | None = None,
+) -> dict[str, Any]:
+    """Return what a model's card says of its predictions: plain numbers by name, ready for JSON.
+
+    Parameters
+    ----------
+    triples, known, candidates : as of `ranks`.
+    train : (k, 3) what was learned, for the baseline and for the categories of relations.
+
+    Returns
+    -------
+    summary : mrr, hits_at_1 … mean_rank, questions, candidates of the model; the same under
+        "random" and "degree" for the baselines among the same candidates; under "by_relation" and
+        "by_category" for parts of the triples, relations by their row number.
+    """
+    found = ranks(vectors, triples, known, candidates)
+    sizes = len(vectors.entities), vectors.n_relations
+    parts = by_relation(found, triples), by_category(found, triples, train)
+    return {
+        **_rounded(found.metrics()),
+        "random": _rounded(random_baseline(found)),
+        "degree": _rounded(degree_baseline(triples, known, train, sizes, candidates)),
+        "by_relation": {str(name): _rounded(part) for name, part in parts[0].items()},
+        "by_category": {name: _rounded(part) for name, part in parts[1].items()},
+    }
+
+
+def _rounded(metrics: RankMetrics) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(metrics).items()}

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from kgfeatures.embedding import GraphVectors, evaluation
+from kgfeatures.embedding.candidates import Candidates
 from kgfeatures.embedding.evaluation import (
     Ranks,
     by_category,
@@ -13,7 +17,12 @@ from kgfeatures.embedding.evaluation import (
     random_baseline,
     ranks,
     relation_categories,
+    summary,
 )
+from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def vectors(entities: np.ndarray, relations: np.ndarray) -> GraphVectors:
@@ -109,3 +118,88 @@ def test_degree_baseline_ranks_by_how_often_an_entity_answers_the_relation() -> 
     found = degree_baseline(np.array([[2, 0, 3]]), np.append(train, [[2, 0, 3]], 0), train, (5, 1))
     assert found.mrr == 1
     assert found.candidates == (4 + 3) / 2
+
+
+def constrained(triples: np.ndarray) -> dict[str, tuple[Candidates, list[set[int]]]]:
+    """Candidates of 12 entities and 2 relations, and who may answer each of the 4 relation rows."""
+    places = [(2, 0), (2, 1), (0, 0), (0, 1)]  # the column that answers, the relation
+    seen = [
+        {int(triple[column]) for triple in triples if triple[1] == relation}
+        for column, relation in places
+    ]
+    types = np.arange(12) % 3
+    typed = [{at for at in range(12) if kind in (-1, at % 3)} for kind in (2, -1, 0, 1)]
+    return {
+        "seen": (Candidates.seen(triples, (12, 2)), seen),
+        "typed": (Candidates.typed(types, np.array([0, 1]), np.array([2, -1])), typed),
+    }
+
+
+@pytest.mark.parametrize("how", ["seen", "typed"])
+def test_constrained_ranks_equal_a_brute_force_count(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    entities, relations = rng.integers(-2, 3, size=(12, 2)), rng.integers(-2, 3, size=(4, 2))
+    triples = np.unique(np.column_stack([rng.integers(0, n, 40) for n in (12, 2, 12)]), axis=0)
+    train, asked = triples[::2], triples[1::2]
+    monkeypatch.setattr(evaluation, "BATCH_BYTES", 4 * 12 * 7)
+    candidates, allowed = constrained(train)[how]
+    found = ranks(vectors(entities, relations), asked, triples, candidates)
+
+    expected: list[tuple[float, int]] = []
+    facts = {tuple(triple) for triple in triples.tolist()}
+    for side in (0, 1):
+        for h, r, t in asked.tolist():
+            anchor, row, true = (h, r, t) if side == 0 else (t, r + 2, h)
+            scores = -np.linalg.norm(entities[anchor] + relations[row] - entities, axis=1)
+            known = {o for o in range(12) if ((h, r, o) if side == 0 else (o, r, t)) in facts}
+            kept = (allowed[row] - known) | {true}
+            others = set(range(12)) - kept
+            expected.append((brute_force_rank(scores, true, others), len(kept)))
+    assert list(zip(found.rank.tolist(), found.candidates.tolist(), strict=True)) == expected
+
+
+def test_everybody_as_a_candidate_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    triples = np.column_stack([rng.integers(0, n, 30) for n in (9, 2, 9)])
+    model = vectors(rng.normal(size=(9, 4)), rng.normal(size=(4, 4)))
+    everybody = Candidates.typed(np.zeros(9, dtype=int), np.array([0, -1]), np.array([0, 0]))
+    among_all, among_typed = (ranks(model, triples, triples, who) for who in (None, everybody))
+    assert among_all.rank.tolist() == among_typed.rank.tolist()
+    assert among_all.candidates.tolist() == among_typed.candidates.tolist()
+
+
+def test_baselines_choose_among_the_same_candidates() -> None:
+    train = np.array([[0, 0, 3], [1, 0, 3], [2, 0, 4]])
+    asked = np.array([[2, 0, 3]])
+    seen = Candidates.seen(train, (5, 1))
+    found = degree_baseline(asked, train, train, (5, 1), seen)
+    # Tails 3 and 4, of which 4 is known; heads 0, 1 and 2, of which 0 and 1 are known.
+    assert (found.candidates, found.mrr) == (1, 1)
+    model = vectors(np.arange(5)[:, None], np.array([[1], [-1]]))
+    assert random_baseline(ranks(model, asked, train[:0], seen)).candidates == (2 + 3) / 2
+
+
+def test_summary_says_how_model_and_baselines_do_among_how_many() -> None:
+    line = vectors(np.array([[0], [1], [5], [-2]]), np.array([[1], [-3]]))
+    asked = np.array([[0, 0, 1]])
+    found = summary(line, asked, asked, asked)
+    assert (found["mrr"], found["candidates"], found["questions"]) == (0.75, 4, 2)
+    assert found["random"]["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, abs=1e-4)
+    assert found["degree"]["mrr"] == 1
+    assert found["by_relation"]["0"] == found["by_category"]["1-1"]
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Candidates.typed(np.zeros(3, int), np.array([0]), np.array([1])), "of type 1"),
+        (lambda: Candidates.typed(np.zeros(3, int), np.array([0]), np.zeros(2, int)), "1 domains"),
+        (lambda: Candidates.seen(np.array([[0, 0, 1]]), (3, 1)).check((4, 1)), "3 entities and 1"),
+    ],
+)
+def test_candidates_that_do_not_fit_are_refused(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        make()

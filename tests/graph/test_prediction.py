@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from kgfeatures.db import Database
@@ -89,7 +91,7 @@ def test_what_cannot_be_asked_says_why(graph: Alias) -> None:
         Alias(graph.database, "text_minilm").predict_head("product", "22423", "bought")
 
 
-@pytest.mark.parametrize("imported", ["prediction", "serving"])
+@pytest.mark.parametrize("imported", ["prediction", "serving", "candidates"])
 def test_the_documentations_python_runs(
     shop: Database, monkeypatch: pytest.MonkeyPatch, imported: str
 ) -> None:
@@ -101,5 +103,8 @@ def test_the_documentations_python_runs(
     ]
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102  the page's own lines
+    if imported == "candidates":
+        both = [cast("dict[str, float]", names[f"among_{who}"]) for who in ("all", "typed")]
+        assert both[0]["candidates"] > both[1]["candidates"]
     if imported == "serving":
         assert str(names["template"]).startswith(code.rpartition("# ")[2].rpartition(" …")[0])
