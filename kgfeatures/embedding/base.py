@@ -137,6 +137,8 @@ class TrainingSettings:
     usual_epochs : what None starts from, for a graph with `DENSE_DEGREE` triples per entity.
     batch_size : triples per step; each asks two questions.
     negatives : wrong answers drawn per step, without replacement.
+    estimate_all : let each wrong answer drawn stand for as many entities as were not drawn, so that
+        the loss is near the one against all entities.
     learning_rate : Adagrad's rate in the first step; it falls linearly to 1 %.
     penalty : weight of Σ |x|³ over the vectors of a batch (Lacroix et al. 2018, N3); 0 for none.
     dropout : share of the numbers of an anchor that a step sets to 0, the others grow for it.
@@ -150,6 +152,7 @@ class TrainingSettings:
     usual_epochs: int = DEFAULT_EPOCHS
     batch_size: int = 1024
     negatives: int = 512
+    estimate_all: bool = False
     learning_rate: float = 0.3
     penalty: float = 0.0
     dropout: float = 0.0

@@ -57,10 +57,24 @@ class Loss(ABC):
     """Cross entropy of softmax([score(q, t), score(q, n_1) … score(q, n_K)]).
 
     Buffers are kept between calls: to allocate them anew costs as much as to fill them.
+
+    Parameters
+    ----------
+    questions, negatives, dim : largest number of questions; K; numbers per vector.
+    dtype : of the products.
+    weight : for how many entities each wrong answer stands: exp(score) counts as often.
     """
 
-    def __init__(self, questions: int, negatives: int, dim: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        questions: int,
+        negatives: int,
+        dim: int,
+        dtype: torch.dtype,
+        weight: float = 1.0,
+    ) -> None:
         self.dim = dim
+        self.weight = weight
         self.dtype = dtype
         self.table = torch.empty(questions, negatives, dtype=dtype)
         self.tile_rows = min(questions, max(1, TILE_BYTES // (4 * negatives)))
@@ -81,8 +95,15 @@ class Distance(Loss):
     bfloat16 loses nothing of them.
     """
 
-    def __init__(self, questions: int, negatives: int, dim: int, dtype: torch.dtype) -> None:
-        super().__init__(questions, negatives, dim, dtype)
+    def __init__(
+        self,
+        questions: int,
+        negatives: int,
+        dim: int,
+        dtype: torch.dtype,
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__(questions, negatives, dim, dtype, weight)
         width = -(-(dim + 4) // BLOCK) * BLOCK
         self.left = torch.zeros(questions, width, dtype=dtype)
         self.left[:, dim : dim + 2] = 1
@@ -100,14 +121,14 @@ class Distance(Loss):
         right[:, :dim] = self._squares(right, negative, dim)
         torch.mm(left, right.T, out=table)
         masked.fill(table, torch.inf)
-        total = self._weights(table)
+        total = self._weights(table).mul_(self.weight)
 
         away = query - target
         distance = torch.linalg.vector_norm(away, dim=1).clamp_(min=SMALLEST_SQUARED_DISTANCE**0.5)
         right_weight = torch.exp(-distance)
         total += right_weight
         pull = (1 - right_weight / total).div_(distance).unsqueeze(1)
-        share = total.reciprocal().unsqueeze(1)
+        share = (self.weight / total).unsqueeze(1)
 
         to_target = away.mul_(pull)
         back = torch.mm(table, right).float()  # columns: Σ w n / D, …, Σ w / D
@@ -154,8 +175,8 @@ class Product(Loss):
         total, top = self._weights(table, score)
 
         right_weight = torch.exp(score - top)
-        total += right_weight
-        share = total.reciprocal().unsqueeze(1)
+        total.mul_(self.weight).add_(right_weight)
+        share = (self.weight / total).unsqueeze(1)
         pull = (right_weight / total - 1).unsqueeze(1)
         to_query = torch.mm(table, right).float().mul_(share).addcmul_(pull, target)
         to_negative = torch.mm(table.T, left * share.to(self.dtype)).float()
@@ -187,7 +208,7 @@ class Manhattan(Loss):
         leaves = query.detach().requires_grad_(), negative.detach().requires_grad_()
         with torch.enable_grad():
             distance = torch.cdist(*leaves, p=1)
-        weight = torch.exp(-distance.detach())
+        weight = torch.exp(-distance.detach()).mul_(self.weight)
         masked.fill(weight, 0)
         away = query - target
         right = away.abs().sum(1)

@@ -62,6 +62,7 @@ class Trainer:
             self.sampler.negatives,
             settings.dim,
             precision.dtype(settings.precision),
+            (sizes[0] - 1) / self.sampler.negatives if settings.estimate_all else 1.0,
         )
         self.steps = self.default_steps()
         self.given: GraphVectors | None = None

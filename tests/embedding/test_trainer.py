@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -73,20 +74,23 @@ def logits(operator: str, q: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("operator", sorted(LOSSES))
+@pytest.mark.parametrize("weight", [1.0, 3.0])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 4e-2)])
 def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
-    operator: str, dtype: torch.dtype, tolerance: float
+    operator: str, weight: float, dtype: torch.dtype, tolerance: float
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     q, target = torch.randn(2, 5, 4, generator=generator)
     wrong = torch.randn(7, 4, generator=generator)
     masked = Masked(torch.tensor([0, 0, 3]), torch.tensor([2, 6, 1]))
-    found = LOSSES[operator](8, 7, 4, dtype)(q, target, wrong, masked)
+    found = LOSSES[operator](8, 7, 4, dtype, weight)(q, target, wrong, masked)
 
     leaves = [x.double().requires_grad_() for x in (q, target, wrong)]
     cells = (masked.question, masked.column)
     minus_infinity = torch.tensor(-torch.inf, dtype=torch.float64)
-    to_wrong = logits(operator, leaves[0], leaves[2]).index_put(cells, minus_infinity)
+    # exp(s + log w) = w exp(s): as if each wrong answer stood there w times.
+    to_wrong = logits(operator, leaves[0], leaves[2]) + math.log(weight)
+    to_wrong = to_wrong.index_put(cells, minus_infinity)
     to_right = logits(operator, leaves[0], leaves[1]).diagonal().unsqueeze(1)
     zeros = torch.zeros(5, dtype=torch.int64)
     expected = torch.nn.functional.cross_entropy(
