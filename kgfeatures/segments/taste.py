@@ -184,21 +184,51 @@ def _ranked(
     """Return the first of each relation and the first `best` of all, of what has a score > 0."""
     n_customers, n_relations = shape
     n_cutoffs = scores.shape[1]
-    pair, cutoff = np.nonzero(scores > 0)
-    group = of_customer[pair] * n_cutoffs + cutoff
-    # Stable: what is left equal stays in the order of the attributes, which is that of their names.
-    order = np.lexsort((-n[pair, cutoff], -scores[pair, cutoff], group))
-    pair, cutoff, group = pair[order], cutoff[order], group[order]
-    of_pair = attribute[pair]
-
-    first = np.full((n_customers * n_relations, n_cutoffs), -1, dtype=np.int64)
-    # Written backwards, so that the first one stays.
-    first[of_relation[pair[::-1]], cutoff[::-1]] = of_pair[::-1]
-    place = np.arange(len(group)) - np.searchsorted(group, group)
-    top = np.full((n_customers * n_cutoffs, best), -1, dtype=np.int64)
-    listed = place < best
-    top[group[listed], place[listed]] = of_pair[listed]
+    # Equal scores go by n; what is left equal stays in the order of the attributes.
+    key = np.ascontiguousarray(_keys(scores, n).T)
+    first = np.full((n_cutoffs, n_customers * n_relations), -1, dtype=np.int64)
+    top = np.full((n_cutoffs, n_customers, best), -1, dtype=np.int64)
+    if len(attribute):
+        groups, winner = _first_of(key, of_relation)
+        first[:, groups] = np.where(winner < 0, -1, attribute[winner])
+        for place in range(best):
+            groups, winner = _first_of(key, of_customer)
+            if winner.max() < 0:
+                break
+            top[:, groups, place] = np.where(winner < 0, -1, attribute[winner])
+            rows, columns = np.nonzero(winner >= 0)
+            key[rows, winner[rows, columns]] = 0
     return Favourites(
-        first.reshape(n_customers, n_relations, n_cutoffs).transpose(0, 2, 1),
-        top.reshape(n_customers, n_cutoffs, best),
+        first.reshape(n_cutoffs, n_customers, n_relations).transpose(1, 0, 2),
+        top.transpose(1, 0, 2),
     )
+
+
+def _keys(scores: FloatArray, n: IntArray) -> IntArray:
+    """Return whole numbers in the order of scores, then of n; 0 where no score is above 0."""
+    width = int(n.max(initial=0)) + 1
+    if scores.max(initial=0) < np.iinfo(np.int64).max / width - 1:
+        return np.where(scores > 0, scores.astype(np.int64) * width + n, 0)
+    ranks = np.unique(scores, return_inverse=True)[1].reshape(scores.shape)
+    return np.where(scores > 0, (ranks + 1) * width + n, 0)
+
+
+def _first_of(key: IntArray, group: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the numbers of the groups, and where in each the first highest key > 0 stands.
+
+    Parameters
+    ----------
+    key : (k, pairs), 0 or more.
+    group : (pairs,) ascending.
+
+    Returns
+    -------
+    groups, winner : (g,), (k, g) numbers of pairs, -1 where a group has no key > 0.
+    """
+    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    sizes = np.diff(starts, append=len(group))
+    highest = np.maximum.reduceat(key, starts, axis=1)
+    is_highest = key == np.repeat(highest, sizes, axis=1)
+    places = np.where(is_highest, np.arange(len(group)), len(group))
+    winner = np.minimum.reduceat(places, starts, axis=1)
+    return group[starts], np.where(highest > 0, winner, -1)
