@@ -218,10 +218,12 @@ def read_baskets(
     table = transport.read_arrow(conn, "embed.baskets", products=products, known_at=known_at)
     places: Any = table.column("places").combine_chunks()
     ends = places.offsets.to_numpy() if len(table) else np.zeros(1, dtype=np.int32)
-    indices = places.flatten().to_numpy()
+    indices = places.flatten().to_numpy().copy()
     shape = (len(table), len(products))
     ones = np.ones(len(indices), dtype=np.float64)
-    return table.column("customer_id").to_pylist(), csr_array((ones, indices, ends), shape=shape)
+    bought = csr_array((ones, indices, ends), shape=shape)
+    bought.sort_indices()
+    return table.column("customer_id").to_pylist(), bought
 
 
 def mean_of_bought(product_vectors: FloatArray, bought: csr_array) -> FloatArray:

@@ -80,6 +80,7 @@ def _compute(conn: Connection[TupleRow], progress: Progress, *, force: bool) -> 
             "raw.interaction holds no rows, so there is nothing to profile; "
             "run `kgfeatures ingest DIR` first"
         )
+    queries.execute(conn, "profile.scan_once")
     lost = not queries.scalar(conn, "profile.has_tables")
     if lost:
         repeat(conn, REPEATABLE)
@@ -90,7 +91,7 @@ def _compute(conn: Connection[TupleRow], progress: Progress, *, force: bool) -> 
     queries.execute(conn, "profile.forget_moments", cutoffs=cutoffs)
     queries.execute(conn, "profile.forget_facts")
     queries.execute(conn, "profile.remember_facts")
-    queries.execute(conn, "profile.analyze")
+    queries.execute(conn, "profile.analyze" if scope.whole else "profile.analyze_keys")
     [counts] = queries.fetch(conn, "profile.counts")
     return {f"feature.{kind}_profile": counts[f"{kind}s"] for kind in ("customer", "product")}
 

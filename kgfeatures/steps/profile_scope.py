@@ -46,6 +46,11 @@ class Scope:
     carried: dt.datetime | None
     taste_since: dt.datetime
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing stands."""
+        return self.others == BEGINNING
+
     def since(self, kind: str, keys: Sequence[str]) -> dict[str, dt.datetime]:
         """Return those of the keys whose rows are to be computed, and after which moment."""
         stale, others = self.stale[kind], self.others

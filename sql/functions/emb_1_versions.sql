@@ -160,7 +160,8 @@ begin
     if many and card.dim <= 2000 then
         execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
     end if;
-    execute format('analyze emb.m_%1$s', model_id);
+    -- Nothing is planned by what the vectors are.
+    execute format('analyze emb.m_%1$s (entity_id)', model_id);
     perform emb.hash_vectors(format('emb.m_%s', model_id)::regclass);
     perform emb.hash_vectors(format('emb.m_%s_relation', model_id)::regclass);
 end

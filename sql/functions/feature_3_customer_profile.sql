@@ -300,3 +300,6 @@ as $$
 $$;
 comment on function feature.customer_profile_at(timestamptz[]) is
 'The rows that feature.customer_profile has, or would have, at given moments: each computed from what occurred strictly before. Needs read access to raw.interaction.';
+
+-- Rows that stand are not hashed again.
+select ops.watch_hash('feature.customer_profile');

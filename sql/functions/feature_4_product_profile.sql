@@ -261,3 +261,6 @@ as $$
 $$;
 comment on function feature.product_profile_at(timestamptz[], text[], timestamptz[]) is
 'The rows that feature.product_profile has, or would have, at given moments: each computed from what occurred strictly before; of all products or of those given, of each of these only at cut-offs after its since. Needs read access to raw.interaction.';
+
+-- Rows that stand are not hashed again.
+select ops.watch_hash('feature.product_profile');

@@ -190,31 +190,31 @@ delete from emb.encoded_text
 where model_id = %(model_id)s;
 
 -- name: baskets
--- The places in a list of products of those that a customer bought until a time. One row per
--- customer who bought any of them, ordered.
+-- The places in a list of products of those that a customer bought until a time, in any order. One
+-- row per customer who bought any of them, ordered.
 -- Params: products text[], known_at timestamptz.
-with product as (
+with product as materialized (
     select
         product_id,
         (place - 1)::int as place
     from unnest(%(products)s::text[]) with ordinality as listed (product_id, place)
 ),
 
-bought as (
+bought as materialized (
     select distinct
-        interaction.customer_id,
-        product.place
+        customer_id,
+        product_id
     from raw.interaction
-    inner join product on interaction.product_id = product.product_id
-    where interaction.event = 'purchase' and interaction.occurred_at <= %(known_at)s
+    where event = 'purchase' and occurred_at <= %(known_at)s
 )
 
 select
-    customer_id,
-    array_agg(place order by place) as places
+    bought.customer_id,
+    array_agg(product.place) as places
 from bought
-group by customer_id
-order by customer_id;
+inner join product on bought.product_id = product.product_id
+group by bought.customer_id
+order by bought.customer_id;
 
 -- name: create_tables
 -- Params: model_id, dim int.
