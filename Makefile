@@ -13,6 +13,7 @@ STAMP  := $(VENV)/.stamp
 LOCKED := $(VENV)/.locked
 FRONT  := $(shell find extension/src extension/style extension/schema -type f) \
           $(wildcard extension/*.json extension/yarn.lock)
+NPM    := extension/node_modules/.yarn-state.yml
 # pip takes torch (an index or a find-links folder may offer a CPU build), uv takes the rest.
 UV     := uv==0.13.9
 
@@ -25,13 +26,13 @@ demo: $(STAMP)  ## a real shop from its order lines to recommendations in SQL
 lab: $(STAMP)  ## JupyterLab on a data scientist's first hour
 	@$(BIN)/kgfeatures lab
 
-test: $(STAMP)  ## every test, the slow ones too
+test: $(STAMP) $(NPM)  ## every test, the slow ones too
 	@$(BIN)/python -m pytest
 
-test-fast: $(STAMP)  ## the tests without those marked slow or browser
+test-fast: $(STAMP) $(NPM)  ## the tests without those marked slow or browser
 	@$(BIN)/python -m pytest -m "not slow and not browser"
 
-lint: $(STAMP) extension/node_modules/.yarn-state.yml  ## formatting, style, types, layers, SQL
+lint: $(STAMP) $(NPM)  ## formatting, style, types, layers, SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
@@ -53,7 +54,7 @@ $(STAMP): $(LOCKED) pyproject.toml hatch_build.py $(FRONT)
 	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
-extension/node_modules/.yarn-state.yml: extension/yarn.lock | $(STAMP)
+$(NPM): extension/yarn.lock | $(STAMP)
 	$(BIN)/python hatch_build.py install --immutable
 	@touch $@
 

@@ -7,13 +7,13 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 const INSERT = 'notebook:insert-cell-below';
 const REPLACE = 'notebook:replace-selection';
 const CREATE = 'notebook:create-new';
+const MAGIC = '%%kgsql';
+const LOAD = '%load_ext kgfeatures';
 
+/** What is read of a notebook's panel. */
 interface INotebook {
-  context: { ready: Promise<void>; sessionContext: { ready: Promise<void> } };
-}
-
-function isNotebook(widget: unknown): widget is INotebook {
-  return typeof widget === 'object' && widget !== null && 'context' in widget;
+  context?: { ready: Promise<void> };
+  model?: { sharedModel?: { cells?: readonly { getSource(): string }[] } };
 }
 
 export async function insertCode(app: JupyterFrontEnd, code: string): Promise<void> {
@@ -26,10 +26,20 @@ export async function insertCode(app: JupyterFrontEnd, code: string): Promise<vo
   } else {
     await serviceManager.kernelspecs.ready;
     const kernelName = serviceManager.kernelspecs.specs?.default;
-    const made: unknown = await commands.execute(CREATE, { kernelName });
-    if (isNotebook(made)) {
-      await made.context.ready;
-    }
+    const made: INotebook | undefined = await commands.execute(CREATE, { kernelName });
+    await made?.context?.ready;
+  }
+  // The commands have brought the notebook to the front.
+  const notebook: INotebook | null = shell.currentWidget as INotebook | null;
+  if (code.startsWith(MAGIC) && !loads(notebook)) {
+    await commands.execute(REPLACE, { text: LOAD });
+    await commands.execute(INSERT);
   }
   await commands.execute(REPLACE, { text: code });
+}
+
+/** Whether a cell of the notebook loads the magic, which has to stand alone at its cell's head. */
+export function loads(notebook: INotebook | null): boolean {
+  const cells = notebook?.model?.sharedModel?.cells ?? [];
+  return cells.some(cell => cell.getSource().includes(LOAD));
 }

@@ -63,7 +63,7 @@ export function show(
 export function width({ name, type }: IColumn): number {
   const needed = /^timestamp/.test(type)
     ? 210
-    : /^(bool|int|smallint|real|float|double|numeric|bigint|date)/.test(type)
+    : /^(bool|int|smallint|real|float|double|date)/.test(type)
       ? 110
       : 180;
   return Math.max(needed, Math.min(320, 8 * Math.max(name.length, type.length) + 20));
