@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 import torch
+from psycopg import sql
 
 from kgfeatures.db import transport
 from kgfeatures.embedding import TransE
@@ -268,7 +269,27 @@ def test_predict_tail_reads_a_relation_backwards_by_its_inverse(shop: Shop) -> N
         (
             "select * from kg.predict_tail('graph', 'product', 'p00', 'bought')",
             "starts at a customer",
+            "kg.predict_head where it starts",
+        ),
+        (
+            "select * from kg.predict_head('graph', 'customer', 'c0', 'bought')",
+            "leads to a product, not to a customer",
             "inverse",
+        ),
+        (
+            "select kg.score('graph', 'customer', 'c0', 'bough', 'product', 'p00')",
+            'no relation "bough"',
+            "mean bought",
+        ),
+        (
+            "select kg.score('graph', 'customer', 'c0', 'bought', 'colour', 'red')",
+            "leads to a product, not to a colour",
+            "inverse",
+        ),
+        (
+            "select kg.score('graph', 'customer', 'c0', 'bought', 'product', 'p77')",
+            'no product "p77"',
+            "kg.entity",
         ),
     ],
 )
@@ -287,29 +308,120 @@ def test_entity_without_a_vector_says_why(shop: Shop) -> None:
         "insert into kg.entity (entity_id, entity_type, key) "
         "values (kg.entity_id('product', 'new'), 'product', 'new')"
     )
-    with pytest.raises(psycopg.Error, match='product "new" has no vector in "graph"'):
-        shop.keys("select similar_key from kg.similar('graph', 'product', 'new')")
+    for call in (
+        "select similar_key from kg.similar('graph', 'product', 'new')",
+        "select tail_key from kg.predict_tail('graph', 'product', 'new', 'has_colour')",
+        "select head_key from kg.predict_head('graph', 'product', 'new', 'bought')",
+        "select kg.score('graph', 'customer', 'c0', 'bought', 'product', 'new')",
+    ):
+        no_vector = pytest.raises(psycopg.Error, match='product "new" has no vector in "graph"')
+        with no_vector, shop.conn.transaction():
+            shop.keys(call)
+
+
+def test_what_vectors_do_not_tell_is_refused(shop: Shop) -> None:
+    shop.conn.execute(
+        "insert into kg.relation (relation_id, name, domain) "
+        "values (kg.relation_id('likes'), 'likes', 'customer')"
+    )
+    for options, says in (
+        ("", 'relation "likes" has no vector in "graph"'),
+        (", filters => '{\"price\": 1}'", 'relation "likes" has no vector in "graph"'),
+    ):
+        with pytest.raises(psycopg.Error, match=says), shop.conn.transaction():
+            shop.keys(
+                f"select tail_key from kg.predict_tail('graph', 'customer', 'c0', 'likes'{options})"  # noqa: S608
+            )
+    shop.conn.execute("update kg.relation set range = null where name = 'bought'")
+    with pytest.raises(psycopg.Error, match='answers to "bought" are of any type'):
+        shop.keys(
+            "select tail_key from kg.predict_tail('graph', 'customer', 'c0', 'bought', "
+            "filters => '{\"price\": 1}')"
+        )
+
+
+@pytest.fixture
+def index(shop: Shop) -> int:
+    """Index the vectors, few as they are; the version's number."""
+    row = shop.conn.execute("select emb.model_in_use('graph')").fetchone()
+    assert row is not None
+    name = sql.Identifier(f"m_{row[0]}")
+    statement = sql.SQL("create index on emb.{} using hnsw (v vector_l2_ops)")
+    shop.conn.execute(statement.format(name))
+    shop.conn.execute("set local enable_seqscan = off")
+    return row[0]
 
 
 @pytest.mark.parametrize("allowed", [None, PRODUCTS[::7]])
-def test_index_gives_full_lists_in_order(shop: Shop, allowed: list[str] | None) -> None:
-    model = shop.conn.execute("select emb.model_in_use('graph')").fetchone()
-    assert model is not None
+def test_index_gives_full_lists_in_order(shop: Shop, index: int, allowed: list[str] | None) -> None:
     ids = None if allowed is None else entity_ids("product", allowed).tolist()
-    shop.conn.execute("set local enable_seqscan = off")
     rows = shop.conn.execute(
-        "select entity_id from emb.nearest(%s, %s, 5, 'product', %s::bigint[], "
-        "array[kg.entity_id('product', 'p07')], exact_up_to => 0)",
-        [model[0], shop.entities[shop.place["p07"]], ids],
+        "select entity_id from emb.nearest_indexed(%s, %s, 5, 'product', %s::bigint[], "
+        "array[kg.entity_id('product', 'p07')])",
+        [index, shop.entities[shop.place["p07"]], ids],
     ).fetchall()
     expected = entity_ids("product", shop.nearest("p07", allowed or PRODUCTS, 5)).tolist()
     assert [row[0] for row in rows] == expected
 
 
-def test_recall_of_a_small_index_is_perfect(shop: Shop) -> None:
-    shop.conn.execute("set local enable_seqscan = off")
+@pytest.mark.parametrize(("k", "left"), [(2, 30), (2, 2), (2, 1), (2, 0), (30, 30), (60, 51)])
+def test_nearest_gives_as_many_as_are_left_by_index_or_without(
+    shop: Shop, index: int, k: int, left: int
+) -> None:
+    every = shop.keys("select entity_id from kg.entity order by entity_id")
+    rows = shop.conn.execute(
+        "select entity_id from emb.nearest(%s, %s, %s, null, null, %s::bigint[], exact_up_to => 0)",
+        [index, shop.entities[0], k, every[left:]],
+    ).fetchall()
+    assert len(rows) == min(k, left)
+    assert {row[0] for row in rows} <= set(every[:left])
+
+
+def test_recall_of_a_small_index_is_perfect(shop: Shop, index: int) -> None:
+    assert index
     found = shop.conn.execute("select emb.recall('graph', 20, 5)").fetchone()
     assert found == (1.0,)
+
+
+def test_an_entity_that_is_no_more_is_no_answer(shop: Shop) -> None:
+    # Its vector stays until the next training.
+    shop.conn.execute("delete from kg.triple")
+    shop.conn.execute("delete from kg.entity where key = 'p31'")
+    shop.conn.execute("update kg.relation set range = null where name = 'bought'")
+    asked = "select tail_key from kg.predict_tail('graph', 'customer', 'c7', 'bought', 50)"
+    assert sorted(shop.keys(asked)) == sorted({*shop.place} - {"p31"})
+
+
+def test_tails_are_filtered_and_what_is_known_left_out(shop: Shop) -> None:
+    query = (
+        "select tail_key from kg.predict_tail('graph', 'customer', 'c0', 'bought', 50, "
+        "filters => %s)"
+    )
+    red = [p for p in PRODUCTS[5:] if colour_of(p) == "red"]
+    assert shop.keys(query, '{"has_colour": "red"}') == torch_ranking(shop, "c0", 0, red)
+    query = (
+        "select head_key from kg.predict_head('graph', 'colour', 'red', 'has_colour', 50, "
+        'false, \'{"price": {"max": 9}}\')'
+    )
+    assert shop.keys(query) == torch_ranking(shop, "red", 3, PRODUCTS[:10])
+
+
+def test_what_became_known_later_is_not_left_out(shop: Shop) -> None:
+    query = (
+        "select tail_key from kg.predict_tail('graph', 'customer', 'c0', 'bought', 50, "
+        "known_at => %s)"
+    )
+    assert len(shop.keys(query, DAY)) == 35
+    assert len(shop.keys(query, DAY - dt.timedelta(days=1))) == 40
+
+
+@pytest.mark.parametrize("call", ["predict_tail", "predict_head", "similar"])
+@pytest.mark.parametrize("k", [0, -3, None])
+def test_k_below_one_is_refused(shop: Shop, call: str, k: int | None) -> None:
+    relation = "" if call == "similar" else "'bought', "
+    kind, key = ("product", "p01") if call == "predict_head" else ("customer", "c0")
+    with pytest.raises(psycopg.Error, match=f"k is {'null' if k is None else k}; it must be"):
+        shop.keys(f"select * from kg.{call}('graph', '{kind}', '{key}', {relation}%s::int)", k)  # noqa: S608
 
 
 def complex_product(h: np.ndarray, r: np.ndarray) -> np.ndarray:
