@@ -1,6 +1,10 @@
 """Recommendations: recommenders over arrays, their blend, and ranking metrics.
 
-Pure: row numbers in, row numbers and scores out.
+Pure: row numbers in, row numbers and scores out. An algorithm is one file with a subclass of
+`base.Recommender` that writes `fit` and `score`, and one line in `lineup.py`, which chooses its
+settings; deep and sequential models belong here as `deep_<name>.py` and `sequence_<name>.py`,
+learning from the days in `Purchases` or `Lines`. protocols.py holds purchases out, contest.py
+compares every algorithm and their blend on them.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ class Als(Recommender):
 
     customers_: FloatArray
     products_: FloatArray
+    model_: Any
 
     def __init__(
         self,
@@ -66,7 +67,19 @@ class Als(Recommender):
             model = _model(self)
             model.fit(purchases.matrix().astype(np.float32), show_progress=False)
         self.customers_, self.products_ = model.user_factors, model.item_factors
+        self.model_ = model
         return super().fit(purchases)
+
+    def remember(self, purchases: Purchases) -> Self:
+        """Solve each customer's vector anew, products staying where they are."""
+        from threadpoolctl import threadpool_limits
+
+        super().remember(purchases)
+        everybody = np.arange(purchases.n_customers)
+        with threadpool_limits(1):
+            bought = purchases.matrix().astype(np.float32)
+            self.customers_ = self.model_.recalculate_user(everybody, bought)
+        return self
 
     def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return the inner products, unbounded."""

@@ -51,7 +51,11 @@ class Attributes(ItemItem):
         n = purchases.n_products
         if len(self.attributes.indptr) - 1 != n:
             raise DataError(f"attributes have shape {self.attributes.shape}; pass {n} rows")
+        return nearest_rows(self.weighted(), self.top)
+
+    def weighted(self) -> csr_matrix:
+        """Return the idf-weighted attributes brought to length 1; rows of none are 0."""
         has = self.attributes.copy()
         products = np.bincount(has.indices)
-        has.data = np.log(n / products[has.indices])
-        return nearest_rows(unit_rows(has), self.top)
+        has.data = np.log((len(has.indptr) - 1) / products[has.indices])
+        return unit_rows(has)

@@ -153,6 +153,31 @@ class Recommender(ABC):
         self.purchases_ = purchases
         return self
 
+    def remember(self, purchases: Purchases) -> Self:
+        """Take what customers have bought since `fit` as their histories; nothing is learned.
+
+        So a shop that learns nightly serves who bought five minutes ago. Models that keep one
+        vector per customer and cannot make a new one keep the old one.
+
+        Parameters
+        ----------
+        purchases : of the same customers and products, those of `fit` included.
+
+        Raises
+        ------
+        NotFittedError : before `fit`.
+        DataError : another number of customers or products.
+        """
+        self.check_fitted()
+        shape = (self.purchases_.n_customers, self.purchases_.n_products)
+        given = (purchases.n_customers, purchases.n_products)
+        if given != shape:
+            raise DataError(
+                f"purchases are of {given} customers and products; pass {shape}, as fitted"
+            )
+        self.purchases_ = purchases
+        return self
+
     @abstractmethod
     def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return how much each customer is expected to want each product, (n, n_products).

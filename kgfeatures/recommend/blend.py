@@ -46,6 +46,23 @@ class Blend(Recommender):
             part.fit(purchases)
         return super().fit(purchases)
 
+    def adopt(self, purchases: Purchases) -> Self:
+        """Take parts that are fitted already, and the histories that they remember.
+
+        Raises
+        ------
+        DataError : weights of other signals than the parts, below 0, or all 0.
+        """
+        self.weights_ = normalized(self.weights, self.parts)
+        return super().fit(purchases)
+
+    def remember(self, purchases: Purchases) -> Self:
+        """Let every part take the histories."""
+        super().remember(purchases)
+        for part in self.parts.values():
+            part.remember(purchases)
+        return self
+
     def score(self, customers: IntArray) -> NDArray[np.float64]:
         """Return the weighted sum of the scaled scores, in [0, 1]."""
         self.check_fitted()

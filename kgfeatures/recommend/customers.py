@@ -38,9 +38,16 @@ class SimilarCustomers(Recommender):
         """Remember every customer's history, brought to length 1."""
         self.bought_ = purchases.matrix()
         degree = np.bincount(purchases.product, minlength=purchases.n_products)
-        factor = np.maximum(degree, 1).astype(np.float64) ** -self.product_exponent
-        self.unit_ = unit_rows(csr_matrix(self.bought_ @ diags_array(factor)))
+        self.factor_ = np.maximum(degree, 1).astype(np.float64) ** -self.product_exponent
+        self.unit_ = unit_rows(csr_matrix(self.bought_ @ diags_array(self.factor_)))
+        self.asking_ = self.unit_
         return super().fit(purchases)
+
+    def remember(self, purchases: Purchases) -> Self:
+        """Look for customers like the new histories, among the histories learned."""
+        super().remember(purchases)
+        self.asking_ = unit_rows(csr_matrix(purchases.matrix() @ diags_array(self.factor_)))
+        return self
 
     def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return the summed similarities of the customers who bought each product, ≥ 0."""
@@ -50,7 +57,7 @@ class SimilarCustomers(Recommender):
         return np.concatenate([empty, *(self._scored(block) for block in blocks)])
 
     def _scored(self, customers: IntArray) -> NDArray[np.float64]:
-        alike = csr_matrix(self.unit_[customers] @ self.unit_.T).toarray()
+        alike = csr_matrix(self.asking_[customers] @ self.unit_.T).toarray()
         alike[np.arange(len(customers)), customers] = 0
         # Nobody is like them: without ties that is found sooner.
         np.copyto(alike, -np.arange(1.0, alike.shape[1] + 1), where=alike <= 0)

@@ -1,7 +1,10 @@
 """Offline ranking metrics, each a mean over customers, with a bootstrap interval.
 
 recall@k = hits in the first k / wanted products; ndcg@k = Σ_hits 1 / log2(place + 1) over the
-same sum of a perfect list (Järvelin, Kekäläinen 2002). Efron 1979 for the interval.
+same sum of a perfect list (Järvelin, Kekäläinen 2002); hr@k: a hit or none; mrr@k = 1 / place of
+the first hit, 0 without one. ndcg_kgat divides by the best order of what was retrieved instead,
+as KGAT's published code does (utility/metrics.py), and so is higher: nobody is charged for what
+was not found at all. Efron 1979 for the interval.
 """
 
 from __future__ import annotations
@@ -50,6 +53,32 @@ def ndcg_at_k(products: IntArray, wanted: csr_matrix) -> NDArray[np.float64]:
     return (hits * discount).sum(axis=1) / perfect
 
 
+def ndcg_kgat_at_k(products: IntArray, wanted: csr_matrix, k: int) -> NDArray[np.float64]:
+    """Return ndcg@k over the best order of all that was retrieved, (n,) in [0, 1].
+
+    Parameters
+    ----------
+    products : (n, m) product numbers, m ≥ k; KGAT's code retrieves 100.
+    wanted : as in `recall_at_k`.
+    """
+    hits, _ = _hits(products, wanted)
+    discount = 1 / np.log2(np.arange(2, k + 2))[: hits.shape[1]]
+    found = np.minimum(hits.sum(axis=1), len(discount))
+    perfect = np.concatenate([[1.0], discount.cumsum()])[found]
+    return np.divide((hits[:, :k] * discount).sum(axis=1), perfect)
+
+
+def hit_rate_at_k(products: IntArray, wanted: csr_matrix) -> NDArray[np.float64]:
+    """Return 1 for each customer with a hit, else 0, (n,); see `recall_at_k`."""
+    return np.where(_hits(products, wanted)[0].any(axis=1), 1.0, 0.0)
+
+
+def reciprocal_rank_at_k(products: IntArray, wanted: csr_matrix) -> NDArray[np.float64]:
+    """Return 1 / place of each customer's first hit, 0 without one, (n,); see `recall_at_k`."""
+    hits = _hits(products, wanted)[0]
+    return np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0)
+
+
 def _hits(products: IntArray, wanted: csr_matrix) -> tuple[NDArray[np.bool_], IntArray]:
     sizes = np.diff(wanted.indptr).astype(np.int64)
     if len(sizes) != len(products):
@@ -72,3 +101,32 @@ def bootstrap(values: NDArray[np.float64], *, draws: int = 1000, seed: int = 0) 
     means = np.array([values[rng.integers(0, n, n)].mean() for _ in range(draws)])
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+def resamples(n: int, draws: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return how often each of n customers is drawn in each resample, (draws, n)."""
+    rng = np.random.default_rng(seed)
+    drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws)]
+    return np.array(drawn, dtype=np.float32).reshape(draws, n)
+
+
+def bootstrap_means(
+    values: NDArray[np.float64], drawn: NDArray[np.float32]
+) -> tuple[list[Estimate], NDArray[np.float64]]:
+    """Return the mean of each column with its interval, and the means of all resamples.
+
+    The same customers are drawn for every column, so that resamples can be compared.
+
+    Parameters
+    ----------
+    values : (n, m), a row for each customer.
+    drawn : (draws, n), see `resamples`.
+
+    Returns
+    -------
+    estimates, means : m, and (draws, m).
+    """
+    means = (drawn @ values.astype(np.float32)).astype(np.float64) / max(1, len(values))
+    quantiles = np.quantile(means, [0.025, 0.975], axis=0)
+    columns = zip(values.mean(axis=0), *quantiles, strict=True)
+    return [Estimate(float(mean), float(low), float(high)) for mean, low, high in columns], means

@@ -54,6 +54,12 @@ class ItemItem(Recommender):
         self.history_ = history(purchases, self.memory_half_life_days)
         return super().fit(purchases)
 
+    def remember(self, purchases: Purchases) -> Self:
+        """Take the histories to score by; the table of neighbours stays."""
+        super().remember(purchases)
+        self.history_ = history(purchases, self.memory_half_life_days)
+        return self
+
     def score(self, customers: IntArray) -> NDArray[np.floating]:
         """Return the summed weights of the neighbours of each customer's products, ≥ 0."""
         self.check_fitted()

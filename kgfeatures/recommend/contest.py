@@ -1,0 +1,233 @@
+"""Every algorithm and their blend on one exam: chosen on validation, then asked once.
+
+The blend has every signal, its weights found on validation; "blend without graph" has none of the
+graph's, its weights found anew, so that the difference is what the graph adds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgfeatures.recommend.attributes import Attributes
+from kgfeatures.recommend.blend import Blend
+from kgfeatures.recommend.evaluation import Estimate, bootstrap, hit_rate_at_k
+from kgfeatures.recommend.item_item import unit_rows
+from kgfeatures.recommend.lineup import OF_THE_GRAPH, POPULAR, lineup, of_vectors, settings_of
+from kgfeatures.recommend.marking import MANY, Paper, Row, ratio
+from kgfeatures.recommend.popular import Popular
+from kgfeatures.recommend.protocols import cold, sample
+from kgfeatures.recommend.text import Texts
+from kgfeatures.recommend.weights import fit_weights
+from kgfeatures.types import NoProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scipy.sparse import csr_matrix
+
+    from kgfeatures.recommend.base import Purchases, Recommender
+    from kgfeatures.recommend.knowledge import GraphDistance
+    from kgfeatures.recommend.lineup import Described
+    from kgfeatures.recommend.protocols import Exam, Protocol
+    from kgfeatures.types import Progress
+
+CANDIDATES = 100
+CUSTOMERS = 5000
+# Never 0: popularity fills the lists of customers of whom nothing is known.
+LEAST_POPULAR = 0.02
+NOT_BLENDED = ("cosine item-item",)
+BLEND, WITHOUT = "blend", "blend without graph"
+
+
+@dataclass(frozen=True)
+class Cold:
+    """How products that nobody ever bought are found: hr@20 among the whole catalogue.
+
+    Parameters
+    ----------
+    products, customers : how many were removed, and how many want one of them.
+    content : the blend of attributes and texts, and each of them, by name.
+    popular : popularity that was told the removed purchases.
+    popular_blind : popularity that was not.
+    """
+
+    products: int
+    customers: int
+    content: Mapping[str, Estimate]
+    popular: Estimate
+    popular_blind: Estimate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a contest gave.
+
+    Parameters
+    ----------
+    rows : by algorithm, blends last.
+    graph_gain : of hr@10, as a fraction; None without a graph.
+    cold : None where products have neither attributes nor texts, where nobody wants one of those
+        removed, or when it was not asked for.
+    choosing_seconds : CPU time to choose settings and weights on validation.
+    """
+
+    dataset: str
+    protocol: Protocol
+    seed: int
+    rows: Mapping[str, Row]
+    graph_gain: Estimate | None
+    cold: Cold | None
+    choosing_seconds: float
+
+
+class _Timed:
+    """A training of graph vectors that remembers what the last one cost, in CPU seconds."""
+
+    def __init__(self, train: Callable[[Purchases], GraphDistance]) -> None:
+        self._train = train
+        self.seconds = 0.0
+
+    def __call__(self, purchases: Purchases) -> GraphDistance:
+        began = time.process_time()
+        vectors = self._train(purchases)
+        self.seconds = time.process_time() - began
+        return vectors
+
+
+def contest(
+    dataset: str,
+    protocol: Protocol,
+    described: Described,
+    *,
+    cold_share: float = 0.1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Return what every algorithm does on the test of a protocol.
+
+    Parameters
+    ----------
+    dataset : its name.
+    described : what is said of products beside purchases.
+    cold_share : of the products whose purchases are removed for the cold start; 0 leaves it out.
+    seed : of resamples and of the products drawn for the cold start.
+    progress : told of each stage.
+    """
+    told = progress or NoProgress()
+    train = None if described.graph is None else _Timed(described.graph)
+    described = replace(described, graph=train)
+    began = time.process_time()
+    parts = lineup(protocol.validation, described, progress=told)
+    weights = choose_weights(parts, protocol.validation, told)
+    choosing_seconds = time.process_time() - began
+    content = _content_weights(parts, protocol.validation, told) if cold_share > 0 else {}
+    seconds = _fit(parts, protocol, train, told)
+    paper = Paper(protocol.test, _alike(described, protocol.test), seed)
+    rows: dict[str, Row] = {}
+    told.start("ask everybody", len(parts) + len(weights))
+    for name, model in parts.items():
+        rows[name] = paper.mark(model, seconds[name], settings_of(model))
+        told.advance()
+    for name, shares in weights.items():
+        used = {signal: parts[signal] for signal, share in shares.items() if share > 0}
+        blend = Blend(used, {signal: shares[signal] for signal in used}).adopt(protocol.test.known)
+        rows[name] = paper.mark(blend, sum(seconds[signal] for signal in used), shares)
+        told.advance()
+    gain = ratio(rows[BLEND], rows[WITHOUT], "hr@10") if WITHOUT in rows else None
+    found = None
+    if content and len((removed := cold(protocol.test, cold_share, seed)).asked):
+        told.start("cold start")
+        found = _cold(parts, content, removed, protocol.test)
+    return Outcome(dataset, protocol, seed, rows, gain, found, choosing_seconds)
+
+
+def choose_weights(
+    parts: Mapping[str, Recommender], asked: Exam, progress: Progress | None = None
+) -> dict[str, dict[str, float]]:
+    """Return the weights of all signals, and of those that are not the graph's, by blend.
+
+    Parameters
+    ----------
+    parts : fitted on what the exam lets learn.
+    asked : of validation, never of test.
+    """
+    signals = {name: part for name, part in parts.items() if name not in NOT_BLENDED}
+    without = {name: part for name, part in signals.items() if name not in OF_THE_GRAPH}
+    blends = {BLEND: signals} | ({WITHOUT: without} if len(without) < len(signals) else {})
+    least = {POPULAR: LEAST_POPULAR}
+    asked = sample(asked, CUSTOMERS)
+    return {
+        name: fit_weights(some, asked, always=least, candidates=CANDIDATES, progress=progress)[0]
+        for name, some in blends.items()
+    }
+
+
+def _content_weights(
+    parts: Mapping[str, Recommender], asked: Exam, progress: Progress
+) -> dict[str, float]:
+    """Return the weights of a blend of attributes and texts alone; empty without any."""
+    content = {name: part for name, part in parts.items() if isinstance(part, Attributes | Texts)}
+    if not content:
+        return {}
+    asked = sample(asked, CUSTOMERS)
+    return fit_weights(content, asked, candidates=CANDIDATES, progress=progress)[0]
+
+
+def _fit(
+    parts: dict[str, Recommender], protocol: Protocol, train: _Timed | None, progress: Progress
+) -> dict[str, float]:
+    """Fit the models as chosen for the test, and return the CPU seconds of each."""
+    learned = protocol.test.learned
+    if train is not None and learned is not protocol.validation.learned:
+        progress.start("train TransE for the test")
+        parts |= of_vectors(train(learned))
+    seconds: dict[str, float] = {}
+    for name, model in parts.items():
+        progress.start(f"fit {name}")
+        began = time.process_time()
+        model.fit(learned)
+        seconds[name] = time.process_time() - began
+        model.remember(protocol.test.known)
+    for name in _of_vectors(parts):
+        seconds[name] += 0.0 if train is None else train.seconds
+    return seconds
+
+
+def _of_vectors(parts: Mapping[str, Recommender]) -> list[str]:
+    """Return the names of the parts that rank by graph vectors."""
+    return [name for name in parts if name.startswith("TransE")]
+
+
+def _alike(described: Described, asked: Exam) -> csr_matrix:
+    """Return what says how alike two products are: attributes, or else who bought them."""
+    if described.attributes is not None:
+        return Attributes(described.attributes).weighted()
+    return unit_rows(asked.learned.matrix().T.tocsr())
+
+
+def _cold(
+    parts: Mapping[str, Recommender], weights: Mapping[str, float], asked: Exam, whole: Exam
+) -> Cold:
+    """Return how attributes and texts find products whose purchases were removed."""
+    content = {name: parts[name].fit(asked.learned).remember(asked.known) for name in weights}
+    used = {name: part for name, part in content.items() if weights[name] > 0}
+    blend = Blend(used, {name: weights[name] for name in used}).adopt(asked.known)
+    told = Popular().fit(whole.learned).remember(asked.known)
+    blind = Popular().fit(asked.learned).remember(asked.known)
+    removed = len(np.unique(whole.learned.product)) - len(np.unique(asked.learned.product))
+    return Cold(
+        removed,
+        len(asked.asked),
+        {name: _found(model, asked) for name, model in {"blend": blend, **content}.items()},
+        _found(told, asked),
+        _found(blind, asked),
+    )
+
+
+def _found(model: Recommender, asked: Exam) -> Estimate:
+    """Return hr@20 with its interval."""
+    return bootstrap(hit_rate_at_k(model.recommend(asked.asked, MANY)[0], asked.wanted))
