@@ -93,6 +93,18 @@ def graph(  # noqa: PLR0913
 
 
 @app.command()
+def update(*, known_at: KnownAt = None, force: Force = False) -> None:
+    """Give new customers, products … vectors in `graph`; all others keep theirs, to the bit."""
+    from kgfeatures.steps import embed_update
+
+    with connect() as database, terminal_progress() as progress:
+        result = embed_update.run_update(
+            database, known_at=_utc(known_at), progress=progress, force=force
+        )
+    report(result)
+
+
+@app.command()
 def text(
     encoder: Annotated[
         str, typer.Argument(help="builtin:minilm, builtin:chargram, hf:<id>@<rev>, path:<folder>")
@@ -131,7 +143,9 @@ def versions() -> None:
         star = "*" if row["in_use"] else " "
         card = f"{row['scorer']}, {row['dim']} numbers, {row['entities']:,} entities"
         known = f"known at {row['known_at']:%Y-%m-%d}"
-        typer.echo(f"{star} {row['alias']:<16} {row['model_id']:>10}  {card}, {known}")
+        follows = f", comparable with {row['comparable_id']}" if row["follows"] else ""
+        follows += "" if row["readable"] else ", vectors removed"
+        typer.echo(f"{star} {row['alias']:<16} {row['model_id']:>10}  {card}, {known}{follows}")
     if not rows:
         typer.echo("no vectors yet; run `kgfeatures embed graph`")
 
@@ -147,6 +161,21 @@ def activate(
     with connect() as database, database.transaction() as conn:
         vectors.activate(conn, alias, model_id)
     typer.echo(f"{alias} is version {model_id} now")
+
+
+@app.command()
+def expire(
+    alias: Annotated[str, typer.Argument(help="graph, text_minilm …")] = "graph",
+    *,
+    keep_days: Annotated[int, typer.Option(help="How long a replaced version is kept.")] = 90,
+) -> None:
+    """Remove the vectors of versions that were replaced some time ago; their cards stay."""
+    with connect() as database:
+        removed = database.rows("embed.expire", alias=alias, keep_days=keep_days)
+    for row in removed:
+        typer.echo(f"removed the vectors of version {row['model_id']}")
+    if not removed:
+        typer.echo(f"no version of {alias} was replaced more than {keep_days} days ago")
 
 
 def _weight(text: str) -> tuple[str, float]:

@@ -166,11 +166,12 @@ def _graph(plan: Plan) -> Iterable[Call]:
         chosen["valid"] = params["valid"]
     # Who never trained by hand gets what a shop built from nothing has, bit for bit.
     chosen["follow"] = params.get("follow", False)
-    yield Call(
-        "embed graph",
-        lambda db, told: run_graph(db, **chosen, progress=told),
-        plan.pinned("embed graph", "graph"),
-    )
+    work: Work = lambda db, told: run_graph(db, **chosen, progress=told)  # noqa: E731
+    if params.get("update"):
+        from kgfeatures.steps.embed_update import run_update
+
+        work = lambda db, told: run_update(db, known_at=moment(params), progress=told)  # noqa: E731
+    yield Call("embed graph", work, plan.pinned("embed graph", "graph"))
 
 
 def _text(plan: Plan) -> Iterable[Call]:

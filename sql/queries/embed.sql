@@ -275,7 +275,16 @@ select
     model.dim,
     model.known_at,
     alias.model_id is not null as in_use,
+    emb.comparable_id(model.model_id) as comparable_id,
+    emb.comparable_id(model.model_id) <> model.model_id as follows,
+    to_regclass(format('emb.%%I', 'm_' || model.model_id)) is not null as readable,
     emb.candidates(model.model_id, null, null) as entities
 from emb.model
 left join emb.alias on model.model_id = alias.model_id and model.alias = alias.alias
 order by model.alias asc, in_use desc, model.known_at desc, model.model_id asc;
+
+-- name: expire
+-- Removes the vectors of versions that were replaced too long ago. One row per version removed.
+-- Params: alias text, keep_days int.
+select model_id
+from emb.expire(%(alias)s, make_interval(days => %(keep_days)s)) as expired (model_id);

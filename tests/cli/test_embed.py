@@ -71,3 +71,24 @@ def test_settings_that_cannot_train_are_refused(run) -> None:
         run("graph", "--dim", "0")
     with pytest.raises(UnknownNameError, match="did you mean 'rotate'"):
         run("graph", "--model", "rotates")
+
+
+def test_what_was_replaced_long_ago_is_removed_and_says_so(run, db: Database) -> None:
+    old, new = publish(db, "old"), publish(db, "new")
+    assert run("expire") == "no version of graph was replaced more than 90 days ago\n"
+    db.sql("update emb.model set retired_at = now() - interval '8 days' where retired_at < now()")
+    assert run("expire", "--keep-days", "7") == f"removed the vectors of version {old}\n"
+    [used, gone] = run("versions").splitlines()
+    assert (used.split()[2], gone.split()[1]) == (str(new), str(old))
+    assert gone.endswith("vectors removed")
+
+
+def test_an_update_without_vectors_says_what_to_run(run) -> None:
+    with pytest.raises(DataError, match="no graph vectors to update; run `kgfeatures embed graph`"):
+        run("update")
+
+
+@pytest.mark.parametrize("weight", ["bought", "bought=half"])
+def test_a_weight_that_is_none_shows_how_to_write_one(run, weight: str) -> None:
+    with pytest.raises(SystemExit):
+        run("graph", "--weight", weight)
