@@ -204,7 +204,9 @@ export class ServerError extends Error {
   constructor(
     readonly status: number,
     readonly body: IErrorBody,
-    readonly warnings: string[] = []
+    readonly warnings: string[] = [],
+    /** Whether somebody else has answered: a proxy, or a server without our extension. */
+    readonly foreign = false
   ) {
     super(body.message);
     this.name = 'ServerError';
@@ -351,10 +353,10 @@ async function refusal(response: Response): Promise<ServerError> {
       return new ServerError(response.status, body.error, body.warnings);
     }
   } catch {
-    // Not ours: a proxy's page, or a server without the extension.
+    // No JSON, so not ours.
   }
   const message = `${response.status} ${response.statusText}`.trim();
-  return new ServerError(response.status, { kind: 'unavailable', message });
+  return new ServerError(response.status, { kind: 'unavailable', message }, [], true);
 }
 
 function part(value: string): string {

@@ -25,10 +25,16 @@ export function Failure({
   }, [error]);
   return (
     <div className="kgf-Failure" role="alert">
-      <p>{sentence(error)}</p>
+      <p>{words(error, shared)}</p>
       <button className="kgf-Button" onClick={() => retry()}>
         {shared.trans.__('Try again')}
       </button>
     </div>
   );
+}
+
+function words(error: unknown, { trans }: IKGFeatures): string {
+  return error instanceof ServerError && error.foreign && error.status === 404
+    ? trans.__('This Jupyter server does not run the server extension of kgfeatures.')
+    : sentence(error);
 }

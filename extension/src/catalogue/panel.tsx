@@ -74,11 +74,11 @@ function Catalogue({ model, shared, openEntry }: IProps): React.JSX.Element {
   };
   return (
     <>
-      <header className="kgf-Catalogue-head">
+      <div className="kgf-Catalogue-head">
         <h2>{trans.__('Knowledge-graph features')}</h2>
         <Search model={model} shared={shared} open={open} />
         <KindFilter model={model} shared={shared} />
-      </header>
+      </div>
       {model.error ? (
         <Failure error={model.error} retry={() => model.refresh()} shared={shared} />
       ) : (

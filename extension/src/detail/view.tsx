@@ -98,7 +98,7 @@ function Head({
     [trans.__('Feature services'), entry.services.join(', ') || '–']
   ];
   return (
-    <header>
+    <div>
       <h1>{entry.title || entry.name}</h1>
       {entry.title && entry.title !== entry.name && <code>{entry.name}</code>}
       {entry.description && <p>{entry.description}</p>}
@@ -126,7 +126,7 @@ function Head({
           </div>
         ))}
       </dl>
-    </header>
+    </div>
   );
 }
 

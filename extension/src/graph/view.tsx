@@ -61,7 +61,7 @@ export class GraphBrowser extends ReactWidget {
     return (
       <>
         <Search model={model} shared={shared} types={types} id={id} />
-        <main>
+        <div className="kgf-Graph-main">
           {model.tree ? (
             <>
               <Bar model={model} shared={shared} query={query} />
@@ -77,7 +77,7 @@ export class GraphBrowser extends ReactWidget {
               {shared.trans.__('Search an entity and open it to see its relations.')}
             </p>
           )}
-        </main>
+        </div>
       </>
     );
   }
