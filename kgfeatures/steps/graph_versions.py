@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.embedding.base import GraphVectors
+    from kgfeatures.embedding.candidates import Candidates
     from kgfeatures.graph.lineage import StoredVectors
     from kgfeatures.graph.training import KnownTriples
     from kgfeatures.types import IntArray, Progress
@@ -56,9 +57,11 @@ def rows_in(ids: IntArray, wanted: IntArray) -> IntArray:
 def measures(trained: GraphVectors, held: IntArray, known: KnownTriples) -> dict[str, Any]:
     """Return what a card says of a training: cost, losses, and how it predicts held-out triples.
 
-    `popularity_mrr` is that of ranking by how often an entity answers the relation.
+    `mrr` and `hits_at_10` are among all entities, `candidates` says how many; `random_mrr` and
+    `popularity_mrr` are those of a random order and of how often an entity answers the relation.
+    `among_seen` says the same among the entities that were seen in the relation's place.
     """
-    from kgfeatures.embedding.evaluation import degree_baseline, evaluate
+    from kgfeatures.embedding.candidates import Candidates
     from kgfeatures.embedding.trainer import contained
 
     found: dict[str, Any] = {
@@ -68,13 +71,32 @@ def measures(trained: GraphVectors, held: IntArray, known: KnownTriples) -> dict
         "cpu": list(precision.cpu_instructions()),
     }
     if len(held):
-        metrics = evaluate(trained, held, known.triples)
         learned = known.triples[~contained(known.triples, held, *known.sizes)]
-        popular = degree_baseline(held, known.triples, learned, known.sizes)
-        found |= {"held_out": len(held), "mrr": round(metrics.mrr, 4)}
-        found |= {"hits_at_10": round(metrics.hits_at_10, 4)}
-        found |= {"popularity_mrr": round(popular.mrr, 4)}
+        seen = Candidates.seen(learned, known.sizes)
+        found |= {"held_out": len(held), **_predictions(trained, held, known, learned, None)}
+        found["among_seen"] = _predictions(trained, held, known, learned, seen)
     return found
+
+
+def _predictions(
+    trained: GraphVectors,
+    held: IntArray,
+    known: KnownTriples,
+    learned: IntArray,
+    candidates: Candidates | None,
+) -> dict[str, float]:
+    from kgfeatures.embedding.evaluation import degree_baseline, random_baseline, ranks
+
+    found = ranks(trained, held, known.triples, candidates)
+    metrics = found.metrics()
+    popular = degree_baseline(held, known.triples, learned, known.sizes, candidates)
+    return {
+        "mrr": round(metrics.mrr, 4),
+        "hits_at_10": round(metrics.hits_at_10, 4),
+        "candidates": round(metrics.candidates, 1),
+        "random_mrr": round(random_baseline(found).mrr, 4),
+        "popularity_mrr": round(popular.mrr, 4),
+    }
 
 
 def card_of(

@@ -280,6 +280,10 @@ def test_held_out_triples_measure_a_version(shop: Database) -> None:
     assert found["held_out"] >= 1
     assert 0 < found["mrr"] <= 1
     assert 0 < found["popularity_mrr"] <= 1
+    # No entity was seen in the place of every relation.
+    seen = found["among_seen"]
+    assert 1 <= seen["candidates"] < found["candidates"]
+    assert 0 < found["random_mrr"] < seen["random_mrr"] <= 1
     with pytest.raises(DataError, match=r"valid is 1\.5"):
         train(shop, valid=1.5)
 
