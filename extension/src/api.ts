@@ -20,6 +20,7 @@ export interface IEntry {
   name: string;
   title: string | null;
   description: string | null;
+  description_zh?: string | null;
   entities: string[];
   rows: number | null;
   columns: number | null;
@@ -36,6 +37,7 @@ export interface IColumn {
 export interface IProfiledColumn extends IColumn {
   role: 'key' | 'time' | 'feature' | 'vector';
   description: string | null;
+  description_zh?: string | null;
   null_rate: number | null;
   distinct: number | null;
   minimum: Cell;
@@ -104,7 +106,7 @@ export interface INeighbor {
   key: string;
   label: string | null;
   since: string | null;
-  sources: number;
+  sources: number | null;
 }
 
 export interface IRelationCount {
@@ -182,6 +184,8 @@ export interface IRun {
   seconds: number | null;
   rows: number | null;
   label: string | null;
+  note?: string | null;
+  error?: string | null;
   done: number | null;
   total: number | null;
 }

@@ -38,3 +38,12 @@ export function roleName(
   };
   return names[role] ?? role;
 }
+
+/** A description in the language of the interface, where it was given in that. */
+export function described(
+  entry: { description: string | null; description_zh?: string | null },
+  locale: string
+): string {
+  const chinese = locale.startsWith('zh') ? entry.description_zh : null;
+  return chinese || entry.description || '';
+}

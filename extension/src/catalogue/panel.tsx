@@ -8,7 +8,7 @@ import { count } from '../format';
 import { graphIcon } from '../icons';
 import { VirtualList } from '../list';
 import type { IKGFeatures } from '../tokens';
-import { KINDS, kindName } from '../words';
+import { KINDS, described, kindName } from '../words';
 import { CatalogueModel } from './model';
 
 const ROW_HEIGHT = 46;
@@ -171,11 +171,18 @@ function Row({
   return (
     <>
       <span className="kgf-Row-line">
-        <span className="kgf-Row-title">{entry.title || entry.name}</span>
+        <span className="kgf-Row-title">
+          {entry.name}
+          {entry.title && entry.title !== entry.name && (
+            <span className="kgf-Row-second"> {entry.title}</span>
+          )}
+        </span>
         <span className="kgf-Row-kind">{kindName(trans, entry.kind)}</span>
       </span>
       <span className="kgf-Row-line kgf-Row-below">
-        <span className="kgf-Row-text">{entry.description || entry.name}</span>
+        <span className="kgf-Row-text">
+          {described(entry, shared.locale) || entry.name}
+        </span>
         {entry.rows !== null && (
           <span className="kgf-Row-rows">
             {trans._n(

@@ -8,7 +8,7 @@ import { cell, count, moment, percent } from '../format';
 import { Loading } from '../loading';
 import { Table } from '../table';
 import type { CodeStyle, IKGFeatures } from '../tokens';
-import { kindName, roleName } from '../words';
+import { described, kindName, roleName } from '../words';
 
 const SAMPLE = 50;
 
@@ -63,8 +63,12 @@ export class DetailView extends ReactWidget {
     return (
       <>
         <Head entry={value} shared={shared} query={query} refresh={() => this.load()} />
-        <Columns columns={value.schema_columns} shared={shared} />
-        <Sample sample={this.sample} shared={shared} />
+        {value.schema_columns.length > 0 && (
+          <Columns columns={value.schema_columns} shared={shared} />
+        )}
+        {this.sample.value?.columns.length !== 0 && (
+          <Sample sample={this.sample} shared={shared} />
+        )}
         <Indexes entry={value} shared={shared} />
         <Lineage entry={value} shared={shared} />
         <Code code={value.code} shared={shared} />
@@ -99,9 +103,9 @@ function Head({
   ];
   return (
     <div>
-      <h1>{entry.title || entry.name}</h1>
-      {entry.title && entry.title !== entry.name && <code>{entry.name}</code>}
-      {entry.description && <p>{entry.description}</p>}
+      <h1>{entry.name}</h1>
+      {entry.title && entry.title !== entry.name && <p>{entry.title}</p>}
+      <p>{described(entry, locale)}</p>
       <div className="kgf-Actions" role="group" aria-label={trans.__('Actions')}>
         <button
           className="kgf-Button kgf-mod-main"
@@ -151,7 +155,7 @@ function Columns({
       .slice(0, 3)
       .map(({ value, share }) => `${cell(value, locale)} (${percent(share, locale)})`)
       .join(', '),
-    column.description ?? ''
+    described(column, locale)
   ]);
   return (
     <section>

@@ -18,7 +18,7 @@ export interface IGroup {
 export interface INode {
   entity: IEntity;
   /** How its parent knows it; null for the root. */
-  link: { since: string | null; sources: number } | null;
+  link: { since: string | null; sources: number | null } | null;
   open: boolean;
   /** null until they were asked for. */
   groups: readonly IGroup[] | null;
@@ -209,7 +209,7 @@ export interface ILine {
   relation: string;
   tail: IEntity;
   since: string | null;
-  sources: number;
+  sources: number | null;
 }
 
 export function lines(tree: INode, path: Path = []): ILine[] {
@@ -220,7 +220,7 @@ export function lines(tree: INode, path: Path = []): ILine[] {
         group.direction === 'out'
           ? [tree.entity, node.entity]
           : [node.entity, tree.entity];
-      const { since = null, sources = 0 } = node.link ?? {};
+      const { since = null, sources = null } = node.link ?? {};
       const line = { path: here, head, relation: group.relation, tail, since, sources };
       return [line, ...lines(node, here)];
     })

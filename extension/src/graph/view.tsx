@@ -260,7 +260,9 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
             className="kgf-Button"
             onClick={() => model.choose(path)}
           >
-            {trans._n('%2 source', '%2 sources', sources, count(sources, locale))}
+            {typeof sources === 'number'
+              ? trans._n('%2 source', '%2 sources', sources, count(sources, locale))
+              : trans.__('Show')}
           </button>
         ])}
       />
@@ -285,6 +287,7 @@ function Evidence({ model, shared }: IGraphProps): React.JSX.Element | null {
   return (
     <section className="kgf-Evidence" aria-live="polite">
       <h2>{title}</h2>
+      {evidence.length === 0 && <p>{trans.__('No source is recorded for it.')}</p>}
       <Table
         caption={title}
         head={[

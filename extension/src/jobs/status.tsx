@@ -162,6 +162,10 @@ function Run({ run, shared }: { run: IRun; shared: IKGFeatures }): React.JSX.Ele
         {run.rows !== null &&
           ` · ${trans._n('%2 row', '%2 rows', run.rows, count(run.rows, locale))}`}
       </span>
+      {run.error && <span className="kgf-Runs-error">{run.error}</span>}
+      {run.state === 'running' && run.note && (
+        <span className="kgf-Runs-note">{run.note}</span>
+      )}
       {run.state === 'running' && part !== null && (
         <progress value={part} max={1} aria-label={run.step} />
       )}
