@@ -53,6 +53,7 @@ COMMANDS = {
     "features": Entry("features", "app", "Register and serve feature tables through Feast."),
     "segment": Entry("segment", "segment", "Group customers into segments and publish them."),
     "recommend": Entry("recommend", "recommend", "Compute and publish recommendations."),
+    "evaluate": Entry("evaluate", "app", "Measure recommendations on purchases held out."),
     "db": Entry("db", "app", "The database: start, stop, status, url, env, psql, backup …"),
     "check": Entry("check", "app", "Say what is wrong with the installation and what to do."),
 }

@@ -49,8 +49,6 @@ OUTPUTS = (
     "rec.neighbor_list",
     "rec.popular",
     "rec.blend",
-    "rec.customer_factor",
-    "rec.product_factor",
     "rec.attribute_weight",
     "rec.segment_favourite",
     "rec.complement",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from kgfeatures.errors import DataError
 from kgfeatures.recommend import (
-    Als,
     Attributes,
     Blend,
     Neighbors,
@@ -21,10 +20,13 @@ from kgfeatures.recommend import (
 )
 from kgfeatures.recommend.blend import normalized
 from kgfeatures.recommend.item_item import ItemItem
+from kgfeatures.recommend.latent import Latent
 from kgfeatures.recommend.tuning import FEWEST_CUSTOMERS, HELD_OUT_DAYS, Question, question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
     from kgfeatures.recommend import GraphDistance, NeighborSettings, Purchases, Recommender
     from kgfeatures.steps.recommend_shop import Shop
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
 SIGNALS = ("bought_together", "shared_triples", "text", "factors", "graph_vector", "popular")
 OF_THE_GRAPH = ("shared_triples", "graph_vector")
-# Never 0: popularity fills the lists of customers of whom little is known.
+# Never 0: popularity fills the lists of customers of whom little is known; triples bring in what
+# nobody bought yet, and reasons, which no question about old products can measure.
 LEAST = {"popular": 0.05}
+LEAST_OF_THE_GRAPH = {"shared_triples": 0.05}
 # Where too few customers can be asked; fitted on the validation months of Online Retail 2009-2010.
 USUAL_WEIGHTS = {
     "bought_together": 0.55,
@@ -72,6 +76,20 @@ class Kept(ItemItem):
         return self.kept
 
 
+class Fixed(Blend):
+    """A blend of fitted parts as one signal of another: on the scale that its parts have."""
+
+    def adopt(self, purchases: Purchases) -> Self:
+        """Take the parts as they are."""
+        self.weights_ = normalized(self.weights, self.parts)
+        self.purchases_ = purchases
+        return self
+
+    def scale(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the scores, which lie in [0, 1] already."""
+        return scores
+
+
 @dataclass(frozen=True)
 class Signals:
     """How the signals of a shop are made.
@@ -98,7 +116,7 @@ class Signals:
             "bought_together": lambda: Neighbors(self.neighbors),
             "shared_triples": lambda: Kept(self.tables["shared_triples"], memory),
             "text": lambda: Kept(self.tables["text"], memory),
-            "factors": Als,
+            "factors": lambda: Latent(memory_half_life_days=memory),
             "graph_vector": lambda: self.graph,
             "popular": lambda: Popular(self.popular_half_life_days),
         }
@@ -154,16 +172,21 @@ def fit(signals: Signals, progress: Progress) -> Fitted:
     for name, part in parts.items():
         progress.start(f"{name.replace('_', ' ')}, as known {HELD_OUT_DAYS:.0f} days ago")
         part.fit(asked.known)
-    weights, ndcg = fit_weights(parts, asked, always=LEAST, progress=progress)
-    found = Fitted(checked(weights), checked(weights), ndcg, ndcg, n)
     others = {name: part for name, part in parts.items() if name not in OF_THE_GRAPH}
-    if len(others) < len(parts):
-        weights, ndcg = fit_weights(others, asked, always=LEAST, progress=progress)
-        found = replace(found, without_graph=checked(weights), ndcg_without_graph=ndcg)
-        if ndcg > found.ndcg:
-            # The search climbs one hill: a blend that may know triples never has to be worse.
-            found = replace(found, weights=found.without_graph, ndcg=ndcg)
-    return found
+    found, ndcg = fit_weights(others, asked, always=LEAST, progress=progress)
+    without = checked(found)
+    fitted = Fitted(without, without, ndcg, ndcg, n)
+    if len(others) == len(parts):
+        return fitted
+    # The graph's signals beside the best blend without them.
+    rest = Fixed(others, found).adopt(asked.known)
+    beside = {name: part for name, part in parts.items() if name in OF_THE_GRAPH}
+    found, ndcg = fit_weights(
+        {"rest": rest, **beside}, asked, always=LEAST_OF_THE_GRAPH, progress=progress
+    )
+    share = found.pop("rest")
+    weights = {name: share * weight for name, weight in without.items()} | found
+    return replace(fitted, weights=checked(weights), ndcg=ndcg)
 
 
 def blend_of(signals: Signals, weights: Mapping[str, float]) -> Blend:

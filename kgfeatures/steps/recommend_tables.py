@@ -10,16 +10,18 @@ import numpy as np
 import pyarrow as pa
 
 from kgfeatures.db import queries, transport
-from kgfeatures.recommend import Als, Popular
+from kgfeatures.recommend import Popular
 from kgfeatures.recommend.complements import complements
 from kgfeatures.recommend.item_item import ItemItem, unit_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from psycopg import Connection
     from psycopg.rows import TupleRow
     from scipy.sparse import csr_matrix
 
-    from kgfeatures.recommend import Purchases, Recommender
+    from kgfeatures.recommend import Recommender
     from kgfeatures.recommend.favourites import Served
     from kgfeatures.steps.recommend_model import Fitted, Signals
     from kgfeatures.steps.recommend_shop import Segments, Shop
@@ -74,14 +76,11 @@ def write_model(
         "rec.attribute_weight": _attribute_weights(shop),
         "rec.segment_favourite": _favourites(served, segments),
         "rec.complement": _complements(shop),
-        **_factors(shop, parts.get("factors"), served.purchases_),
     }
     rows = {name: _write(conn, name, run_id, columns) for name, columns in tables.items()}
     lists = {name: part.neighbors_ for name, part in parts.items() if isinstance(part, ItemItem)}
-    rows["rec.neighbor_list"] = sum(
-        _write(conn, "rec.neighbor_list", run_id, _neighbors(shop, name, table))
-        for name, table in {**signals.tables, **lists}.items()
-    )
+    packed = _neighbors(shop, {**signals.tables, **lists})
+    rows["rec.neighbor_list"] = _write(conn, "rec.neighbor_list", run_id, packed)
     return rows
 
 
@@ -132,34 +131,24 @@ def _popular(shop: Shop, popular: Recommender) -> Columns:
     }
 
 
-def _neighbors(shop: Shop, signal: str, table: csr_matrix) -> Columns:
-    """Return the rows of a table that hold anything, each as two arrays."""
-    counts = np.diff(table.indptr)
-    there = np.flatnonzero(counts)
-    ends = pa.array(np.concatenate([[0], counts[there].cumsum()]).astype(np.int32))
-    return {
-        "product_id": shop.products.take(pa.array(there)),
-        "signal": pa.repeat(signal, len(there)),
-        "neighbors": pa.ListArray.from_arrays(ends, pa.array(table.indices.astype(np.int32))),
-        "weights": pa.ListArray.from_arrays(ends, pa.array(table.data.astype(np.float32))),
-    }
-
-
-def _factors(shop: Shop, als: Recommender | None, purchases: Purchases) -> dict[str, Columns]:
-    """Return the vectors of customers with purchases and of all products."""
-    if not isinstance(als, Als):
-        return {}
-    bought = np.unique(purchases.customer)
-    return {
-        "rec.customer_factor": {
-            "customer_id": shop.customers.take(pa.array(bought)),
-            "v": als.customers_[bought],
-        },
-        "rec.product_factor": {
-            "product_no": np.arange(len(shop.products)),
-            "v": als.products_,
-        },
-    }
+def _neighbors(shop: Shop, tables: Mapping[str, csr_matrix]) -> Columns:
+    """Return the rows that hold anything, each as two arrays; those of a product side by side."""
+    packed: list[pa.Table] = []
+    for signal, table in sorted(tables.items()):
+        counts = np.diff(table.indptr)
+        there = np.flatnonzero(counts)
+        ends = pa.array(np.concatenate([[0], counts[there].cumsum()]).astype(np.int32))
+        columns = {
+            "product_no": there,
+            "signal": pa.repeat(signal, len(there)),
+            "neighbors": pa.ListArray.from_arrays(ends, pa.array(table.indices.astype(np.int32))),
+            "weights": pa.ListArray.from_arrays(ends, pa.array(table.data.astype(np.float32))),
+        }
+        packed.append(pa.table(columns))
+    whole = pa.concat_tables(packed)
+    whole = whole.take(pa.array(np.argsort(whole["product_no"].to_numpy(), kind="stable")))
+    columns = {name: whole[name].combine_chunks() for name in whole.column_names}
+    return {"product_id": shop.products.take(columns.pop("product_no")), **columns}
 
 
 def _idf(shop: Shop) -> np.ndarray:

@@ -22,7 +22,7 @@ create or replace function rec.history(
 returns table (
     product_id text, last_at timestamptz, weight double precision, ignored boolean
 )
-language sql stable
+language sql stable rows 20
 set search_path = pg_catalog
 as $$
     with bought as (
@@ -165,6 +165,143 @@ $$;
 comment on function rec.text_vectors() is
 'The text vectors in use of products, by the shop''s key; none before texts were encoded. One row per product.';
 
+create or replace function rec.neighbor_parts(
+    customer_id text,
+    weights double precision[],
+    known_at timestamptz default now(),
+    ignored text[] default '{}'
+)
+returns table (
+    product_no int,
+    bought_together double precision,
+    shared_triples double precision,
+    text double precision,
+    factors double precision
+)
+language plpgsql stable
+set search_path = pg_catalog
+as $$
+#variable_conflict use_column
+begin
+    return query
+    with list as materialized (
+        select
+            history.ignored,
+            list.neighbors,
+            list.weights,
+            case when list.signal = 'bought_together' then history.weight else 0 end as together,
+            case when list.signal = 'shared_triples' then history.weight else 0 end as triples,
+            case when list.signal = 'text' then history.weight else 0 end as text,
+            case when list.signal = 'factors' then history.weight else 0 end as factors
+        from rec.history(
+            neighbor_parts.customer_id, neighbor_parts.known_at, neighbor_parts.ignored
+        ) as history
+        inner join rec.neighbor_list as list on history.product_id = list.product_id
+        where
+            case list.signal
+                when 'bought_together' then neighbor_parts.weights[1]
+                when 'shared_triples' then neighbor_parts.weights[2]
+                when 'text' then neighbor_parts.weights[3]
+                else neighbor_parts.weights[4]
+            end > 0
+    ),
+
+    -- Unnested side by side where they are selected: a third quicker than in the from clause.
+    entry as (
+        select
+            list.ignored,
+            list.together,
+            list.triples,
+            list.text,
+            list.factors,
+            unnest(list.neighbors) as product_no,
+            unnest(list.weights) as weight
+        from list
+    ),
+
+    hit as (
+        select
+            entry.product_no,
+            sum(entry.together * entry.weight) as together,
+            sum(entry.triples * entry.weight) as triples,
+            sum(entry.text * entry.weight) as text,
+            sum(entry.factors * entry.weight) as factors
+        from entry
+        group by entry.product_no
+    ),
+
+    -- The best of all products, bought or not, scales to 1, whatever is ignored.
+    best as (
+        select
+            nullif(max(hit.together), 0) as together,
+            nullif(max(hit.triples), 0) as triples,
+            nullif(max(hit.text), 0) as text,
+            nullif(max(hit.factors), 0) as factors
+        from hit
+    ),
+
+    lost as (
+        select
+            entry.product_no,
+            sum(entry.together * entry.weight) as together,
+            sum(entry.triples * entry.weight) as triples,
+            sum(entry.text * entry.weight) as text,
+            sum(entry.factors * entry.weight) as factors
+        from entry
+        where entry.ignored
+        group by entry.product_no
+    )
+
+    -- What is taken off may leave less than nothing, by rounding.
+    select
+        hit.product_no,
+        coalesce(
+            greatest(hit.together - coalesce(lost.together, 0), 0) * neighbor_parts.weights[1] / best.together, 0
+        ),
+        coalesce(
+            greatest(hit.triples - coalesce(lost.triples, 0), 0) * neighbor_parts.weights[2] / best.triples, 0
+        ),
+        coalesce(
+            greatest(hit.text - coalesce(lost.text, 0), 0) * neighbor_parts.weights[3] / best.text, 0
+        ),
+        coalesce(
+            greatest(hit.factors - coalesce(lost.factors, 0), 0) * neighbor_parts.weights[4] / best.factors, 0
+        )
+    from hit
+    cross join best
+    left join lost on hit.product_no = lost.product_no;
+end
+$$;
+comment on function rec.neighbor_parts(text, double precision[], timestamptz, text[]) is
+'What neighbours of the products in a customer''s history add to scores, given the weights of bought_together, shared_triples, text and factors. One row per neighbour (rec.popular.product_no).';
+
+create or replace function rec.graph_parts(
+    customer_id text, by_graph double precision, known_at timestamptz default now()
+)
+returns table (product_no int, graph_vector double precision)
+language plpgsql stable
+set search_path = pg_catalog, public
+as $$
+#variable_conflict use_column
+begin
+    -- Vectors that were trained on what happened after known_at say nothing.
+    if not exists (
+        select from emb.model
+        where model.model_id = rec.graph_model() and model.known_at <= graph_parts.known_at
+    ) then
+        return;
+    end if;
+    return query
+    select
+        popular.product_no,
+        by_graph * exp(min(near.distance) over () - near.distance)
+    from rec.graph_distance('customer', graph_parts.customer_id, 'bought') as near
+    inner join rec.popular on near.product_id = popular.product_id;
+end
+$$;
+comment on function rec.graph_parts(text, double precision, timestamptz) is
+'What a customer''s graph vector adds to the scores of products, given the weight of graph_vector; nothing when it was learned after known_at. One row per product (rec.popular.product_no).';
+
 create or replace function rec.parts(
     customer_id text, known_at timestamptz default now(), ignored text[] default '{}'
 )
@@ -177,140 +314,45 @@ returns table (
     graph_vector double precision
 )
 language plpgsql stable
-set search_path = pg_catalog, public
+set search_path = pg_catalog
 as $$
 #variable_conflict use_column
 declare
     by_history double precision[];
-    by_factors double precision;
     by_graph double precision;
-    by_vectors boolean;
 begin
     select
         array[
             coalesce(max(blend.weight) filter (where signal = 'bought_together'), 0),
             coalesce(max(blend.weight) filter (where signal = 'shared_triples'), 0),
-            coalesce(max(blend.weight) filter (where signal = 'text'), 0)
+            coalesce(max(blend.weight) filter (where signal = 'text'), 0),
+            coalesce(max(blend.weight) filter (where signal = 'factors'), 0)
         ],
-        coalesce(max(blend.weight) filter (where signal = 'factors'), 0),
         coalesce(max(blend.weight) filter (where signal = 'graph_vector'), 0)
-    into by_history, by_factors, by_graph
+    into by_history, by_graph
     from rec.blend;
-    -- Vectors that were trained on what happened after known_at say nothing.
-    by_vectors := exists (select from rec.run where run.known_at <= parts.known_at);
+    if by_graph = 0 then
+        return query
+        select neighbor.*, 0::double precision
+        from rec.neighbor_parts(parts.customer_id, by_history, parts.known_at, parts.ignored) as neighbor;
+        return;
+    end if;
     return query
-    with history as (
-        select * from rec.history(parts.customer_id, parts.known_at, parts.ignored)
-    ),
-
-    list as (
-        select
-            history.ignored,
-            list.neighbors,
-            list.weights,
-            case when list.signal = 'bought_together' then history.weight else 0 end as together,
-            case when list.signal = 'shared_triples' then history.weight else 0 end as triples,
-            case when list.signal = 'text' then history.weight else 0 end as text
-        from history
-        inner join rec.neighbor_list as list on history.product_id = list.product_id
-        where
-            by_history[case list.signal when 'bought_together' then 1 when 'shared_triples' then 2 else 3 end]
-            > 0
-    ),
-
-    hit as (
-        select
-            entry.product_no,
-            sum(list.together * entry.weight) as together,
-            sum(list.triples * entry.weight) as triples,
-            sum(list.text * entry.weight) as text
-        from list
-        cross join lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
-        group by entry.product_no
-    ),
-
-    -- The best of all products, bought or not, scales to 1, whatever is ignored.
-    best as (
-        select
-            nullif(max(hit.together), 0) as together,
-            nullif(max(hit.triples), 0) as triples,
-            nullif(max(hit.text), 0) as text
-        from hit
-    ),
-
-    lost as (
-        select
-            entry.product_no,
-            sum(list.together * entry.weight) as together,
-            sum(list.triples * entry.weight) as triples,
-            sum(list.text * entry.weight) as text
-        from list
-        cross join lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
-        where list.ignored
-        group by entry.product_no
-    ),
-
-    kept as (
-        select
-            hit.product_no,
-            by_history[1] * (hit.together - coalesce(lost.together, 0)) / best.together as together,
-            by_history[2] * (hit.triples - coalesce(lost.triples, 0)) / best.triples as triples,
-            by_history[3] * (hit.text - coalesce(lost.text, 0)) / best.text as text
-        from hit
-        cross join best
-        left join lost on hit.product_no = lost.product_no
-    ),
-
-    alike as (
-        select
-            product.product_no,
-            greatest(-(product.v <#> customer.v), 0) as score
-        from rec.customer_factor as customer
-        cross join rec.product_factor as product
-        where
-            by_factors > 0
-            and by_vectors
-            and customer.customer_id = parts.customer_id
-            and exists (select from history)
-    ),
-
-    factor as (
-        select
-            alike.product_no,
-            by_factors * alike.score / nullif(max(alike.score) over (), 0) as score
-        from alike
-    ),
-
-    graph as (
-        select
-            popular.product_no,
-            by_graph * exp(min(near.distance) over () - near.distance) as score
-        from rec.graph_distance('customer', parts.customer_id, 'bought') as near
-        inner join rec.popular on near.product_id = popular.product_id
-        where
-            by_graph > 0
-            and by_vectors
-            and exists (select from history)
-            and exists (
-                select from emb.model
-                where model.model_id = rec.graph_model() and model.known_at <= parts.known_at
-            )
-    )
-
     select
-        coalesce(kept.product_no, factor.product_no, graph.product_no),
-        greatest(coalesce(kept.together, 0), 0),
-        greatest(coalesce(kept.triples, 0), 0),
-        greatest(coalesce(kept.text, 0), 0),
-        coalesce(factor.score, 0),
-        coalesce(graph.score, 0)
-    from kept
-    full join factor on kept.product_no = factor.product_no
-    full join graph on coalesce(kept.product_no, factor.product_no) = graph.product_no;
+        coalesce(neighbor.product_no, near.product_no),
+        coalesce(neighbor.bought_together, 0),
+        coalesce(neighbor.shared_triples, 0),
+        coalesce(neighbor.text, 0),
+        coalesce(neighbor.factors, 0),
+        coalesce(near.graph_vector, 0)
+    from rec.neighbor_parts(parts.customer_id, by_history, parts.known_at, parts.ignored) as neighbor
+    full join
+        rec.graph_parts(parts.customer_id, by_graph, parts.known_at) as near
+        on neighbor.product_no = near.product_no;
 end
 $$;
 comment on function rec.parts(text, timestamptz, text[]) is
-'What each signal but popularity adds to the score of products for a customer; with rec.blend''s weight of popular times rec.popular.score their sum is the score, in [0, 1]. One row per product (rec.popular.product_no) of which a signal says something, bought ones too; none without purchases. Scales stay those of the whole history, whatever is ignored.';
+'What each signal but popularity adds to the score of products for a customer; with rec.blend''s weight of popular times rec.popular.score their sum is the score, in [0, 1]. One row per product (rec.popular.product_no) of which a signal says something, bought ones too. Scales stay those of the whole history, whatever is ignored.';
 
 create or replace function rec.ignored_products(ignore jsonb) returns text[]
 language plpgsql immutable

@@ -150,7 +150,6 @@ begin
             null,
             part.share,
             case part.kind
-                when 'factors' then 'what customers with a like history buy, by vectors of matrix factorisation'
                 when 'graph_vector' then 'near the customer''s place in the graph, by its vectors'
                 when 'segment' then format('bought by segment "%s" (%s)', base.segment_name, base.segmentation)
                 else format('bought by %s customers', target.customers)
@@ -178,4 +177,4 @@ begin
 end
 $$;
 comment on function rec.explain(text, text) is
-'Why rec.recommend scores a product for a customer as it does, strongest reason first. share: part of the score; the shares sum to 1, no rows when nothing speaks for the product. bought_together and text name a purchase; shared_triples a purchase and a true fact that both products have (relation, tail); factors and graph_vector are vectors learned from everything at once; segment and popular what others buy. More ways from the customer to the product: kg.paths.';
+'Why rec.recommend scores a product for a customer as it does, strongest reason first. share: part of the score; the shares sum to 1, no rows when nothing speaks for the product. bought_together, text and factors name a purchase; shared_triples a purchase and a true fact that both products have (relation, tail); graph_vector is what the customer''s vector says, learned from everything at once; segment and popular what others buy. More ways from the customer to the product: kg.paths.';

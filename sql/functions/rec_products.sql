@@ -25,7 +25,7 @@ begin
     total as (
         select sum(blend.weight) as weight
         from rec.blend
-        where blend.signal in ('bought_together', 'shared_triples', 'text')
+        where blend.signal in ('bought_together', 'shared_triples', 'text', 'factors')
     ),
 
     neighbor as (

@@ -1,5 +1,5 @@
--- Recommendations of six signals: neighbours packed into one row per product and signal, vectors of
--- customers and products, favourites of segments, products that complete each other.
+-- Recommendations of six signals: neighbours packed into one row per product and signal, favourites
+-- of segments, products that complete each other.
 -- rec holds the latest run only: `kgfeatures recommend` fills it again after this file.
 
 drop function if exists rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz);
@@ -17,7 +17,7 @@ delete from rec.popular;
 create table rec.neighbor_list (
     run_id bigint not null,
     product_id text not null,
-    signal text not null check (signal in ('bought_together', 'shared_triples', 'text')),
+    signal text not null check (signal in ('bought_together', 'shared_triples', 'text', 'factors')),
     neighbors int[] not null,
     weights real[] not null,
     primary key (product_id, signal),
@@ -42,22 +42,6 @@ add constraint blend_signal_check check (
 );
 comment on table rec.blend is
 'How much each signal says in a recommendation: weights of scores scaled to [0, 1]; they sum to 1. weight_without_graph: the same for the best blend that knows no triple, for comparison. How good both are says rec.report().';
-
-create table rec.customer_factor (
-    run_id bigint not null,
-    customer_id text primary key,
-    v vector not null
-);
-comment on table rec.customer_factor is
-'Vectors of customers by matrix factorisation (ALS), of those with a purchase when it was made. One row each; compare with rec.product_factor by inner product.';
-
-create table rec.product_factor (
-    run_id bigint not null,
-    product_no int primary key,
-    v vector not null
-);
-comment on table rec.product_factor is
-'Vectors of products by matrix factorisation (ALS). One row each; product_no as in rec.popular.';
 
 create table rec.attribute_weight (
     run_id bigint not null,
@@ -93,7 +77,3 @@ create table rec.complement (
 );
 comment on table rec.complement is
 'What is bought in the same basket and is no substitute. One row per ordered pair: score in (0, 1]; baskets that hold both; lift over what chance would give; similarity of what is said of them, taken off the score.';
-
-insert into ops.personal_data (schema_name, table_name, column_name, holds) values
-('rec', 'customer_factor', 'customer_id', 'the customer''s key')
-on conflict do nothing;

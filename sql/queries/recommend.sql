@@ -97,14 +97,6 @@ blend as (
     delete from rec.blend
 ),
 
-customer as (
-    delete from rec.customer_factor
-),
-
-product as (
-    delete from rec.product_factor
-),
-
 attribute as (
     delete from rec.attribute_weight
 ),
@@ -139,8 +131,8 @@ returning run_id;
 -- name: analyze
 -- Statistics for rec.recommend.
 analyze
-rec.neighbor_list, rec.popular, rec.blend, rec.run, rec.customer_factor, rec.product_factor,
-rec.attribute_weight, rec.segment_favourite, rec.complement, feature.customer_recommendation;
+rec.neighbor_list, rec.popular, rec.blend, rec.run, rec.attribute_weight,
+rec.segment_favourite, rec.complement, feature.customer_recommendation;
 
 -- name: has_table
 -- False when somebody dropped the table of recommendations. One row.

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from kgfeatures.db import transport
 from kgfeatures.graph import vectors
 from kgfeatures.recommend import (
-    Als,
     Attributes,
     Blend,
     GraphDistance,
@@ -23,6 +22,7 @@ from kgfeatures.recommend import (
     Texts,
 )
 from kgfeatures.recommend.favourites import Favourites, Served
+from kgfeatures.recommend.latent import Latent
 from kgfeatures.steps.recommend import RecommendSettings
 from kgfeatures.types import entity_ids, relation_id
 
@@ -191,7 +191,7 @@ class SmallShop:
             "bought_together": Neighbors(SETTINGS.neighbors),
             "shared_triples": Attributes(self.attributes()),
             "text": Texts(self.texts),
-            "factors": Als(),
+            "factors": Latent(top=100),
             "graph_vector": GraphDistance(customers, products, bought),
             "popular": Popular(SETTINGS.popular_half_life_days),
         }

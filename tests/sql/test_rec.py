@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kgfeatures.recommend.favourites import Served
 
+OF_HISTORY = ("bought_together", "shared_triples", "text", "factors")
 SMALL = SmallShop()
 CROWD = SmallShop(n_customers=1000, n_products=120, density=0.06)
 CUSTOMERS, PRODUCTS = SMALL.customers, SMALL.products
@@ -338,7 +339,7 @@ def test_every_purchase_that_an_explanation_names_exists(
     last = SMALL.purchases.groupby(["customer", "product"])["seconds"].max()
     for customer, _, _, reasons in explained:
         named = reasons[reasons["via_product_id"].notna()]
-        assert set(named["kind"]) <= {"bought_together", "shared_triples", "text"}
+        assert set(named["kind"]) <= set(OF_HISTORY)
         for row in named.itertuples():
             pair = CUSTOMERS.index(customer), PRODUCTS.index(row.via_product_id)
             day = START + pd.Timedelta(seconds=int(last[pair]))
@@ -379,7 +380,7 @@ def test_ignoring_a_purchase_takes_its_share_off_the_score(
         asked = CUSTOMERS.index(customer)
         via, wanted = PRODUCTS.index(top.index[0]), PRODUCTS.index(product)
         adds = 0.0
-        for signal in ("bought_together", "shared_triples", "text"):
+        for signal in OF_HISTORY:
             part = served.blend.parts[signal]
             own = part.history_[asked, via] * part.neighbors_[via, wanted]
             adds += WEIGHTS[signal] * own / part.score(np.array([asked])).max()
@@ -397,9 +398,9 @@ def test_similar_products_are_what_the_blend_says_of_one_purchase(shop: Database
     for place in (0, 7, 29):
         found = rows(shop, "rec.similar_products(%(p)s, 40)", p=PRODUCTS[place])
         wanted = np.zeros(30)
-        for signal in ("bought_together", "shared_triples", "text"):
+        for signal in OF_HISTORY:
             row = served.blend.parts[signal].neighbors_[place].toarray()[0]
-            wanted += WEIGHTS[signal] / 0.65 * row / max(row.max(), 1e-9)
+            wanted += WEIGHTS[signal] / 0.8 * row / max(row.max(), 1e-9)
         near = found["reason"] == "graph_vector"
         neighbors = found[~near]
         own = wanted[[PRODUCTS.index(key) for key in neighbors["neighbor_id"]]]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kgfeatures.errors import DataError
+from kgfeatures.steps.evaluate import (
+    EvaluationSettings,
+    evaluate,
+    evaluate_folder,
+    protocol_of,
+)
+from kgfeatures.steps.evaluate_shop import from_database, from_folder
+from kgfeatures.steps.ingest import ingest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kgfeatures.db import Database
+
+QUICK = EvaluationSettings(encoders=("builtin:chargram",), epochs=1)
+MANIFEST = """
+name: little
+interactions: {file: orders.csv, customer: who, product: what, timestamp: at, event: kind%s}
+products: {file: products.csv, product: what, title: title, relations: {colour: has_colour}}
+triples:
+  - {file: made.csv, head: what, head_type: product, relation_name: made_by,
+     tail: maker, tail_type: maker}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write a shop of 40 customers and 24 products in four colours."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"c{c}", f"p{p}", f"2024-01-{day + 1:02}", "view" if day == 9 else "purchase", part)
+        for c in range(40)
+        for day, p in enumerate(rng.choice(6, 6, replace=False) * 4 + c % 4)
+        for part in [("train", "train", "train", "valid", "test", "test")[day]]
+    ]
+    orders = pd.DataFrame(rows, columns=["who", "what", "at", "kind", "part"])
+    orders.loc[len(orders)] = ("c0", "p1", "2024-01-01", "view", "train")
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    products = [(f"p{p}", f"RED{p % 4} MUG {p}", f"colour {p % 4}") for p in range(24)]
+    pd.DataFrame(products, columns=["what", "title", "colour"]).to_csv(
+        tmp_path / "products.csv", index=False
+    )
+    made = [(f"p{p}", f"maker {p % 5}") for p in range(24)]
+    pd.DataFrame(made, columns=["what", "maker"]).to_csv(tmp_path / "made.csv", index=False)
+    (tmp_path / "dataset.yaml").write_text(MANIFEST % "")
+    return tmp_path
+
+
+def test_a_folder_is_read_as_it_would_be_loaded(folder: Path, db: Database):
+    ingest(db, folder)
+    with db.transaction() as conn:
+        loaded = from_database(conn)
+    read = from_folder(folder)
+    assert len(read.purchases) == 240
+    columns = ["customer_id", "product_id", "occurred_at"]
+    one, other = (
+        set(shop.purchases[columns].itertuples(index=False, name=None)) for shop in (read, loaded)
+    )
+    assert one == other
+    assert read.titles == loaded.titles
+    said, known = (
+        set(shop.triples[["head", "relation", "tail"]].itertuples(index=False, name=None))
+        for shop in (read, loaded)
+    )
+    assert {("p3", "has_colour", "colour 3"), ("p3", "made_by", "maker 3")} <= said & known
+    assert (read.attributes() != 0).sum() >= 48
+
+
+def test_an_evaluation_of_the_loaded_shop_stands_in_the_book(folder: Path, db: Database):
+    ingest(db, folder)
+    outcome = evaluate(db, QUICK)
+    assert {"attributes", "texts chargram", "TransE", "blend"} <= set(outcome.rows)
+    [run] = db.sql(
+        "select status, row_counts, progress from ops.run where step = 'evaluate recommend'"
+    ).to_dict("records")
+    assert run["status"] == "finished"
+    assert run["row_counts"] == {"algorithms": len(outcome.rows), "customers": 40}
+    assert "leave last two out, 40 customers: blend hr@10" in run["progress"]["note"]
+    alike = evaluate_folder(folder, QUICK)
+    assert alike.rows["item-item"].made_of == outcome.rows["item-item"].made_of
+    assert alike.rows["item-item"].estimates == outcome.rows["item-item"].estimates
+
+
+def test_the_protocol_is_the_data_s_or_the_one_asked_for(folder: Path):
+    settings = EvaluationSettings()
+    assert protocol_of(from_folder(folder), settings).name == "leave last two out"
+    day = EvaluationSettings(time_split=dt.date(2024, 1, 5))
+    protocol = protocol_of(from_folder(folder), day)
+    assert protocol.name == "time split 2024-01-05"
+    assert protocol.test.wanted.sum() == 80
+    (folder / "dataset.yaml").write_text(MANIFEST % ", split: part")
+    protocol = protocol_of(from_folder(folder), settings)
+    assert (protocol.name, protocol.test.wanted.sum()) == ("split column", 80)
+    assert len(protocol.test.learned.customer) == 160
+    strict = protocol_of(from_folder(folder), EvaluationSettings(refit=False))
+    assert len(strict.test.learned.customer) == 120
+
+
+def test_a_shop_without_purchases_is_refused(folder: Path, db: Database):
+    orders = pd.read_csv(folder / "orders.csv").assign(kind="view")
+    orders.to_csv(folder / "orders.csv", index=False)
+    with pytest.raises(DataError, match="little holds no purchases"):
+        evaluate_folder(folder)
+    with pytest.raises(DataError, match="database holds no purchases"):
+        evaluate(db)
+
+
+@pytest.mark.parametrize(("name", "value"), [("cold_share", 1.0), ("epochs", 0)])
+def test_settings_that_cannot_be_are_refused(name: str, value: float):
+    with pytest.raises(DataError, match=f"{name} is {value}"):
+        EvaluationSettings(**{name: value})
