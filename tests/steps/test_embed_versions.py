@@ -161,6 +161,20 @@ def test_comparable_versions_make_one_column_and_others_are_refused(shop: Databa
     assert set(only.version) == {first}
 
 
+def test_labels_see_the_newest_version_that_was_known_then(shop: Database) -> None:
+    first, second = train(shop, 4), train(shop)
+    found = shop.sql(
+        "with label as (select * from unnest(%(days)s::timestamptz[]) as label (at))"
+        " select label.at, seen.version from label left join lateral ("
+        " select version from emb.history('graph', 'customer') where key = 'c0'"
+        " and created_timestamp <= label.at order by event_timestamp desc limit 1"
+        ") as seen on true order by label.at",
+        {"days": [on(3), on(5), on(7)]},
+    )
+    assert found.version.astype("Int64").tolist()[1:] == [first, second]
+    assert found.version.isna().tolist() == [True, False, False]
+
+
 def test_a_pinned_version_reads_the_same_whether_it_is_in_use_or_not(shop: Database) -> None:
     first = train(shop, 4)
     pin = (
