@@ -13,13 +13,15 @@ from kgfeatures.features.store import parse_definitions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from feast import FeatureStore, FeatureView
+    from feast import FeatureStore
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
     from kgfeatures.features.store import Repository
 
 ZH = "description_zh"
+# What Feast gives to views without entities; feast is not imported for it.
+DUMMY, DUMMY_KEY = "__dummy", "__dummy_id"
 
 
 class Described(NamedTuple):
@@ -52,36 +54,23 @@ def describe(store: FeatureStore, online: Mapping[str, str]) -> list[Described]:
     ----------
     online : "schema.table" by view, of the views that have an online table.
     """
-    entities = [
-        Described(
-            "entity",
-            entity.name,
-            entity.description,
-            {"join_key": entity.join_key, ZH: entity.tags.get(ZH, "")},
-        )
-        for entity in store.list_entities()
-        if entity.name != "__dummy"
+    views = [*store.list_feature_views(), *store.list_stream_feature_views()]
+    return sorted(
+        [
+            *describe_some(store.project, views, store.list_entities(), online),
+            *(_described_service(store.project, one) for one in store.list_feature_services()),
+        ]
+    )
+
+
+def describe_some(
+    project: str, views: Iterable[Any], entities: Iterable[Any], online: Mapping[str, str]
+) -> list[Described]:
+    """Return some entities and feature views of a project; see `describe`."""
+    return [
+        *(_described_entity(project, one) for one in entities if one.name != DUMMY),
+        *(_described_view(project, one, online.get(one.name, "")) for one in views),
     ]
-    services = [
-        Described(
-            "feature_service",
-            service.name,
-            service.description,
-            {
-                ZH: service.tags.get(ZH, ""),
-                "features": [
-                    f"{projection.name_to_use()}:{field.name}"
-                    for projection in service.feature_view_projections
-                    for field in projection.features
-                ],
-            },
-        )
-        for service in store.list_feature_services()
-    ]
-    views = [
-        _described_view(view, online.get(view.name, "")) for view in store.list_feature_views()
-    ]
-    return sorted([*entities, *services, *views])
 
 
 def write_catalogue(conn: Connection[TupleRow], rows: Iterable[Described]) -> int:
@@ -89,14 +78,7 @@ def write_catalogue(conn: Connection[TupleRow], rows: Iterable[Described]) -> in
     queries.execute(conn, "features.clear_catalogue")
     written = 0
     for row in rows:
-        queries.execute(
-            conn,
-            "features.add_to_catalogue",
-            kind=row.kind,
-            name=row.name,
-            description=row.description,
-            details=json.dumps(row.details, ensure_ascii=False, sort_keys=True),
-        )
+        queries.execute(conn, "features.add_to_catalogue", **_parameters(row))
         written += 1
     return written
 
@@ -110,17 +92,76 @@ def dispose(store: FeatureStore) -> None:
             engine.dispose()
 
 
-def _described_view(view: FeatureView, online: str) -> Described:
+def add_to_catalogue(
+    conn: Connection[TupleRow], project: str, rows: Iterable[Described], gone: Iterable[str]
+) -> None:
+    """Write rows of a project into ops.catalogue, and remove its views that are gone.
+
+    What another project has registered under the same name stays as it is.
+    """
+    names = list(gone)
+    queries.execute(conn, "features.remove_from_catalogue", project=project, names=names)
+    for row in rows:
+        queries.execute(conn, "features.put_into_catalogue", **_parameters(row))
+
+
+def _parameters(row: Described) -> dict[str, str]:
+    details = json.dumps(row.details, ensure_ascii=False, sort_keys=True)
+    return {"kind": row.kind, "name": row.name, "description": row.description, "details": details}
+
+
+def _about(project: str, thing: Any) -> dict[str, Any]:
+    """Return what entities, views and services have in common."""
+    tags = dict(thing.tags or {})
+    return {"project": project, "owner": thing.owner or "", "tags": tags, ZH: tags.get(ZH, "")}
+
+
+def _described_entity(project: str, entity: Any) -> Described:
+    details = {"join_key": entity.join_key, "value_type": entity.value_type.name}
+    return Described("entity", entity.name, entity.description, details | _about(project, entity))
+
+
+def _described_service(project: str, service: Any) -> Described:
     details = {
-        "entities": list(view.entities),
-        "join_keys": list(view.join_keys),
-        "source_table": f"feature.{view.name}",
-        "online_table": online,
-        "made_by": view.tags.get("made_by", ""),
-        ZH: view.tags.get(ZH, ""),
-        "columns": [
-            {"name": field.name, "type": str(field.dtype), "description": field.description}
-            for field in view.features
+        "features": [
+            f"{projection.name_to_use()}:{field.name}"
+            for projection in service.feature_view_projections
+            for field in projection.features
         ],
+        "feature_views": [one.name for one in service.feature_view_projections],
     }
-    return Described("feature_view", view.name, view.description, details)
+    return Described(
+        "feature_service", service.name, service.description, details | _about(project, service)
+    )
+
+
+def _described_view(project: str, view: Any, online: str) -> Described:
+    source = view.batch_source
+    made_by = view.tags.get("made_by", "")
+    # What kgfeatures makes stands in a table called like the view, whatever its source reads.
+    table = getattr(source, "table", "") if source is not None else ""
+    table = f"feature.{view.name}" if made_by else table
+    details = {
+        "entities": [one for one in view.entities if one != DUMMY],
+        "join_keys": [field.name for field in view.entity_columns if field.name != DUMMY_KEY],
+        "keys": [_described_field(field) for field in view.entity_columns],
+        "source_table": table,
+        "timestamp_field": getattr(source, "timestamp_field", ""),
+        "created_timestamp_column": getattr(source, "created_timestamp_column", ""),
+        "ttl_seconds": view.ttl.total_seconds() if view.ttl else None,
+        "online": view.online,
+        "online_table": online,
+        "made_by": made_by,
+        "columns": [_described_field(field) for field in view.features],
+    }
+    return Described("feature_view", view.name, view.description, details | _about(project, view))
+
+
+def _described_field(field: Any) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "type": str(field.dtype),
+        "description": field.description,
+        "tags": dict(field.tags or {}),
+        "metric": (field.vector_search_metric or "") if field.vector_index else "",
+    }

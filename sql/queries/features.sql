@@ -58,6 +58,22 @@ where kind in ('entity', 'feature_view', 'feature_service');
 insert into ops.catalogue (kind, name, description, details)
 values (%(kind)s, %(name)s, %(description)s, %(details)s::jsonb);
 
+-- name: put_into_catalogue
+-- Params: kind text, name text, description text, details jsonb (with the project).
+insert into ops.catalogue as card (kind, name, description, details)
+values (%(kind)s, %(name)s, %(description)s, %(details)s::jsonb)
+on conflict (
+    kind, name) do update set description = excluded.description, details = excluded.details
+where card.details ->> 'project' = excluded.details ->> 'project';
+
+-- name: remove_from_catalogue
+-- Forgets feature views of a project. Params: project text, names text[].
+delete from ops.catalogue
+where
+    kind = 'feature_view'
+    and name = any(%(names)s::text[])
+    and details ->> 'project' = %(project)s;
+
 -- name: catalogue_size
 -- How many entities, feature views and feature services there are. One row.
 select count(*) as things

@@ -19,6 +19,7 @@ from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQ
 
 from kgfeatures.db.wide_tables.sessions import Sessions
 from kgfeatures.features.online_store import searching, updating, writing
+from kgfeatures.features.online_store.catalogue import Changed
 from kgfeatures.features.online_store.layouts import Layouts
 from kgfeatures.features.online_store.reading import Ask, Reader
 from kgfeatures.features.online_store.responding import Answer, respond
@@ -104,13 +105,14 @@ class KGFeaturesOnlineStore(OnlineStore):
         tables_to_delete: Sequence[FeatureView],
         tables_to_keep: Sequence[FeatureView],
         entities_to_delete: Sequence[Entity],  # noqa: ARG002  Feast's signature
-        entities_to_keep: Sequence[Entity],  # noqa: ARG002
+        entities_to_keep: Sequence[Entity],
         partial: bool,  # noqa: ARG002, FBT001
     ) -> None:
         """Make, change and drop tables as the feature views say; see `updating.update`."""
         layouts = self.layouts(config)
         with self.sessions(config).transaction() as conn:
-            updating.update(conn, config, layouts, tables_to_delete, tables_to_keep)
+            changed = Changed(tables_to_delete, tables_to_keep, entities_to_keep)
+            updating.update(conn, config, layouts, changed)
         self._forget(config)
 
     def teardown(

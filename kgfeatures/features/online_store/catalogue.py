@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kgfeatures.db import queries
 from kgfeatures.db.wide_tables.services import Service, sync_views
 from kgfeatures.features import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from feast import FeatureStore, RepoConfig
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -16,15 +18,37 @@ if TYPE_CHECKING:
     from kgfeatures.features.online_store.layouts import Layouts
 
 
-def refresh(conn: Connection[TupleRow], config: RepoConfig, layouts: Layouts) -> None:
-    """Read the registry and write down what there is.
+class Changed(NamedTuple):
+    """What `feast apply` changes: views that are gone, views and entities that stay."""
 
-    Only a SQL registry holds the new definitions already when Feast updates the online store; with
-    any other one nothing is done.
+    gone: Sequence[Any]
+    kept: Sequence[Any]
+    entities: Sequence[Any]
+
+
+def refresh(
+    conn: Connection[TupleRow], config: RepoConfig, layouts: Layouts, changed: Changed
+) -> None:
+    """Write down what there is.
+
+    A SQL registry holds the new definitions already when Feast updates the online store, and is
+    read. Any other one is written afterwards: views and entities are taken from what Feast gives,
+    and feature services are not known.
     """
     settings: Any = config.registry
-    if settings.registry_type != "sql":
-        return
+    if settings.registry_type == "sql":
+        _read_registry(conn, config, layouts)
+    elif queries.scalar(conn, "features_online.has_catalogue"):
+        views = [view for view in changed.kept if hasattr(view, "batch_source")]
+        rows = registry.describe_some(
+            config.project, views, changed.entities, _tables(conn, layouts, views)
+        )
+        gone = [view.name for view in changed.gone]
+        registry.add_to_catalogue(conn, config.project, rows, gone)
+        _list_personal_data(conn)
+
+
+def _read_registry(conn: Connection[TupleRow], config: RepoConfig, layouts: Layouts) -> None:
     from feast import FeatureStore
 
     store = FeatureStore(config=config)
@@ -34,16 +58,23 @@ def refresh(conn: Connection[TupleRow], config: RepoConfig, layouts: Layouts) ->
             conn, layouts.schema, layouts.project, [one for one in services if one is not None]
         )
         if queries.scalar(conn, "features_online.has_catalogue"):
-            tables = {
-                view.name: table.title
-                for view in store.list_feature_views()
-                if (table := layouts.found(conn, layouts.name(view))) is not None
-            }
+            views = [*store.list_feature_views(), *store.list_stream_feature_views()]
+            tables = _tables(conn, layouts, views)
             registry.write_catalogue(conn, registry.describe(store, tables))
-            queries.execute(conn, "features.forget_personal_data")
-            queries.execute(conn, "features.list_personal_data")
+            _list_personal_data(conn)
     finally:
         registry.dispose(store)
+
+
+def _tables(conn: Connection[TupleRow], layouts: Layouts, views: Sequence[Any]) -> dict[str, str]:
+    """Return the online table of each view that has one."""
+    found = {view.name: layouts.found(conn, layouts.name(view)) for view in views}
+    return {name: table.title for name, table in found.items() if table is not None}
+
+
+def _list_personal_data(conn: Connection[TupleRow]) -> None:
+    queries.execute(conn, "features.forget_personal_data")
+    queries.execute(conn, "features.list_personal_data")
 
 
 def _service(

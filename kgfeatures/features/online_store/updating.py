@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db.wide_tables import Table
+    from kgfeatures.features.online_store.catalogue import Changed
     from kgfeatures.features.online_store.layouts import Layouts
 
 
@@ -35,8 +36,7 @@ def update(
     conn: Connection[TupleRow],
     config: RepoConfig,
     layouts: Layouts,
-    gone: Sequence[Any],
-    kept: Sequence[Any],
+    changed: Changed,
 ) -> None:
     """Drop the tables of views that are gone, make or change those of the others.
 
@@ -47,9 +47,9 @@ def update(
     DataError : a change would lose values; nothing is changed then.
     """
     prepare(conn, layouts.schema)
-    wanted = [(view, layouts.wanted(view)) for view in kept]
+    wanted = [(view, layouts.wanted(view)) for view in changed.kept]
     found = {table.name: layouts.found(conn, layouts.name(view)) for view, table in wanted}
-    dropped = [table for view in gone for table in _tables(conn, layouts, view)]
+    dropped = [table for view in changed.gone for table in _tables(conn, layouts, view)]
     altered = [
         one for _, table in wanted if (one := found[table.name]) is not None and changes(one, table)
     ]
@@ -65,7 +65,7 @@ def update(
         _make(conn, layouts, view, table, found[table.name])
         stock.take_over(conn, config, layouts, view)
     refresh_plain_views(conn)
-    catalogue.refresh(conn, config, layouts)
+    catalogue.refresh(conn, config, layouts, changed)
 
 
 def teardown(conn: Connection[TupleRow], layouts: Layouts, views: Sequence[Any]) -> None:

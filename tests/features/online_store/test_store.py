@@ -312,3 +312,38 @@ def _int32(number: int):
     from feast.protos.feast.types.Value_pb2 import Value
 
     return Value(int32_val=number)
+
+
+def test_the_catalogue_tells_of_views_of_a_file_registry_too(store, config, database) -> None:
+    from feast.types import Int64
+
+    def cards() -> dict:
+        rows = database.sql("select name, details from ops.catalogue where kind = 'feature_view'")
+        return dict(zip(rows["name"], rows["details"], strict=True))
+
+    view = make_view(
+        "told", {"a": Int64}, ttl=dt.timedelta(days=1), owner="us", tags={"made_for": "tests"}
+    )
+    apply(store, config, view)
+    card = cards()["told"]
+    assert card | {"columns": []} == card | {
+        "project": "shop",
+        "owner": "us",
+        "tags": {"made_for": "tests"},
+        "source_table": "feature.told",
+        "online_table": "online.told",
+        "ttl_seconds": 86400,
+        "join_keys": ["item_id"],
+        "columns": [],
+    }
+    assert [(one["name"], one["type"]) for one in card["columns"]] == [("a", "Int64")]
+    assert [one["type"] for one in card["keys"]] == ["String"]
+    with database.transaction() as conn:
+        conn.execute("update ops.catalogue set details = '{}' where name = 'told'")
+    apply(store, config, view)
+    assert cards()["told"] == {}, "what another project says stays"
+    with database.transaction() as conn:
+        conn.execute("delete from ops.catalogue where name = 'told'")
+    apply(store, config, view)
+    apply(store, config, gone=[view])
+    assert "told" not in cards()
