@@ -32,6 +32,8 @@ __all__ = [
     "settings_for",
 ]
 
+MOST_NEGATIVES = 1024
+
 MODELS: dict[str, type[ScoreFunction]] = {
     "transe": TransE,
     "transe_l1": TransEL1,
@@ -57,9 +59,14 @@ def score_function(name: str) -> ScoreFunction:
 def settings_for(name: str, **changes: Any) -> TrainingSettings:
     """Return the settings that suit a model, with changes: names and values of TrainingSettings.
 
+    Where neither names them, a vector of `dim` numbers is trained against 8 · dim wrong answers,
+    at most `MOST_NEGATIVES`: narrower vectors cannot tell more of them apart, and cost less so.
+
     Raises
     ------
     UnknownNameError : `MODELS` has no such name.
     DataError : a value out of range.
     """
-    return TrainingSettings(**{**score_function(name).defaults, **changes})
+    chosen = {**score_function(name).defaults, **changes}
+    width = chosen.get("dim", TrainingSettings.dim)
+    return TrainingSettings(**{"negatives": max(1, min(8 * width, MOST_NEGATIVES)), **chosen})

@@ -42,7 +42,7 @@ class ComplEx(ScoreFunction):
     operator: ClassVar[str] = "<#>"
     pairs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "negatives": 1024, "estimate_all": True, "learning_rate": 0.1, "penalty": 0.1,
+        "dim": 256, "estimate_all": True, "learning_rate": 0.1, "penalty": 0.1,
         "dropout": 0.3, "usual_epochs": 20,
     }  # fmt: skip
 

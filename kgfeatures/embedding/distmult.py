@@ -22,7 +22,7 @@ class DistMult(ScoreFunction):
     scorer: ClassVar[str] = "distmult"
     operator: ClassVar[str] = "<#>"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "negatives": 1024, "learning_rate": 0.1, "penalty": 0.05, "dropout": 0.3,
+        "dim": 256, "learning_rate": 0.1, "penalty": 0.05, "dropout": 0.3,
         "usual_epochs": 20,
     }  # fmt: skip
 

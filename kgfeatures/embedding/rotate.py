@@ -8,7 +8,7 @@ Sun et al. 2019, "RotatE: Knowledge Graph Embedding by Relational Rotation in Co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from kgfeatures.embedding.base import ScoreFunction
 from kgfeatures.embedding.complex import complex_product, conjugate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from kgfeatures.types import FloatArray
@@ -28,6 +30,7 @@ class RotatE(ScoreFunction):
     scorer: ClassVar[str] = "rotate_l2"
     operator: ClassVar[str] = "<->"
     pairs: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {"dim": 256, "dropout": 0.1, "usual_epochs": 20}
     relation_rate: ClassVar[float] = 0.1  # angles are of the size of 1, coordinates of 0.1
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:

@@ -123,6 +123,12 @@ def test_every_model_has_settings_of_its_own_that_can_be_changed(name: str) -> N
     assert settings_for(name, dim=6).dim == 6
 
 
+def test_narrow_vectors_are_trained_against_fewer_wrong_answers() -> None:
+    found = [settings_for("transe", dim=dim).negatives for dim in (4, 64, 128, 256)]
+    assert found == [32, 512, 1024, 1024]
+    assert settings_for("complex", dim=4, negatives=700).negatives == 700
+
+
 def test_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"'trnase'; did you mean 'transe'\?"):
         score_function("trnase")
