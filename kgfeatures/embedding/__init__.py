@@ -67,6 +67,7 @@ def settings_for(name: str, **changes: Any) -> TrainingSettings:
     UnknownNameError : `MODELS` has no such name.
     DataError : a value out of range.
     """
-    chosen = {**score_function(name).defaults, **changes}
-    width = chosen.get("dim", TrainingSettings.dim)
-    return TrainingSettings(**{"negatives": max(1, min(8 * width, MOST_NEGATIVES)), **chosen})
+    chosen: dict[str, Any] = {**score_function(name).defaults, **changes}
+    width: int = chosen.get("dim", TrainingSettings.dim)
+    chosen.setdefault("negatives", max(1, min(8 * width, MOST_NEGATIVES)))
+    return TrainingSettings(**chosen)
