@@ -217,6 +217,29 @@ def test_recovery_longer_than_ten_seconds_is_waited_out_with_notes(fresh_home):
     assert notes[-1].startswith("PostgreSQL is starting, 1")
 
 
+def test_server_that_is_too_busy_to_answer_is_waited_for(fresh_home, monkeypatch):
+    monkeypatch.setattr(process, "PING_SECONDS", 1)
+    monkeypatch.setattr(process, "DEAF_SECONDS", 0.1)
+    launcher.ensure_running(fresh_home)
+    pid = launcher.status(fresh_home).pid
+    os.kill(pid, signal.SIGSTOP)
+    later = threading.Timer(4, os.kill, [pid, signal.SIGCONT])
+    later.start()
+    try:
+        assert value(launcher.ensure_running(fresh_home), "select 1") == 1
+    finally:
+        later.join()
+
+
+def test_server_without_its_socket_is_an_error_that_says_what_to_do(fresh_home, monkeypatch):
+    monkeypatch.setattr(process, "DEAF_SECONDS", 0.1)
+    launcher.ensure_running(fresh_home)
+    for path in (fresh_home / "run").glob(".s.PGSQL.*"):
+        path.unlink()
+    with pytest.raises(ServerError, match=r"does not answer at .*kgfeatures db stop"):
+        launcher.ensure_running(fresh_home)
+
+
 def test_data_of_another_major_version_is_refused_and_left_alone(fresh_home):
     launcher.ensure_running(fresh_home)
     launcher.stop(fresh_home)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -31,8 +32,12 @@ NOBODY = 2**31 - 1
 POLL_SECONDS = 0.03
 NOTE_EVERY_SECONDS = 2.0
 STOP_SECONDS = 120.0
-# How long a server that says "ready" may stay unreachable before its socket must be gone.
+# How long a connection is tried.
+PING_SECONDS = 5
+# How long a server that says "ready" may stay unreachable: where nobody listens at its socket, and
+# where somebody does, who on a busy machine takes his time.
 DEAF_SECONDS = 10.0
+SLOW_SECONDS = 120.0
 # How long a session may outlive its server before it is told to end, and then made to.
 GRACE_SECONDS = 5.0
 START = 'exec "$@" &'
@@ -83,9 +88,28 @@ def answers(home: Home) -> pq.Ping:
     if network is None:
         return pq.Ping.NO_RESPONSE
     target = make_conninfo(
-        host=str(home.socket_directory), port=network.port, dbname="postgres", connect_timeout=5
+        host=str(home.socket_directory),
+        port=network.port,
+        dbname="postgres",
+        connect_timeout=PING_SECONDS,
     )
     return pq.Ping(pq.PGconn.ping(target.encode()))
+
+
+def listens(home: Home) -> bool:
+    """Return whether somebody listens at the server's socket, be it without answering yet."""
+    network = home.network()
+    port = "" if network is None else network.port
+    with socket.socket(socket.AF_UNIX) as probe:
+        # Not waiting: where many wait already, somebody listens.
+        probe.settimeout(0)
+        try:
+            probe.connect(str(home.socket_directory / f".s.PGSQL.{port}"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except BlockingIOError:
+            return True
+    return True
 
 
 def launch(home: Home, account: Account, files: ServerFiles) -> None:
@@ -174,7 +198,7 @@ def becomes_ready(home: Home, log_offset: int, note: Callable[[str], None]) -> b
 
     Raises
     ------
-    ServerError : the server lives and its socket is gone.
+    ServerError : the server lives and its socket is gone, or it does not answer there.
     """
     started = time.monotonic()
     noted = deaf_since = started
@@ -185,7 +209,7 @@ def becomes_ready(home: Home, log_offset: int, note: Callable[[str], None]) -> b
             return False
         if answer == pq.Ping.REJECT or not says_ready(home):
             deaf_since = now
-        elif now - deaf_since > DEAF_SECONDS:
+        elif now - deaf_since > (SLOW_SECONDS if listens(home) else DEAF_SECONDS):
             raise ServerError(
                 f"PostgreSQL runs (process {postmaster_pid(home)}) but does not answer at "
                 f"{home.socket_directory}; restart it: kgfeatures db stop && kgfeatures db start"
