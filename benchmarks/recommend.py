@@ -99,7 +99,7 @@ def generated(seed: int) -> dict[str, Any]:
     began_with = peak_bytes()
     parts = {
         "popular": Popular(),
-        "item-item": Neighbors(NeighborSettings(trend_half_life_days=None)),
+        "item-item": Neighbors(NeighborSettings(0.5, 0.7, 0.1, None)),
         "ALS": Als(),
         "attributes": Attributes(has),
     }

@@ -10,17 +10,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kgfeatures.recommend.attributes import Attributes
 from kgfeatures.recommend.blend import Blend
-from kgfeatures.recommend.evaluation import Estimate, bootstrap, hit_rate_at_k
+from kgfeatures.recommend.coldstart import Cold, cold_start
 from kgfeatures.recommend.item_item import unit_rows
 from kgfeatures.recommend.lineup import OF_THE_GRAPH, POPULAR, lineup, of_vectors, settings_of
-from kgfeatures.recommend.marking import MANY, Paper, Row, ratio
-from kgfeatures.recommend.popular import Popular
-from kgfeatures.recommend.protocols import cold, sample
-from kgfeatures.recommend.text import Texts
+from kgfeatures.recommend.marking import Paper, Row, ratio
+from kgfeatures.recommend.protocols import sample
 from kgfeatures.recommend.weights import fit_weights
 from kgfeatures.types import NoProgress
 
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from kgfeatures.recommend.base import Purchases, Recommender
+    from kgfeatures.recommend.evaluation import Estimate
     from kgfeatures.recommend.knowledge import GraphDistance
     from kgfeatures.recommend.lineup import Described
     from kgfeatures.recommend.protocols import Exam, Protocol
@@ -41,25 +38,6 @@ CUSTOMERS = 5000
 LEAST_POPULAR = 0.02
 NOT_BLENDED = ("cosine item-item",)
 BLEND, WITHOUT = "blend", "blend without graph"
-
-
-@dataclass(frozen=True)
-class Cold:
-    """How products that nobody ever bought are found: hr@20 among the whole catalogue.
-
-    Parameters
-    ----------
-    products, customers : how many were removed, and how many want one of them.
-    content : the blend of attributes and texts, and each of them, by name.
-    popular : popularity that was told the removed purchases.
-    popular_blind : popularity that was not.
-    """
-
-    products: int
-    customers: int
-    content: Mapping[str, Estimate]
-    popular: Estimate
-    popular_blind: Estimate
 
 
 @dataclass(frozen=True)
@@ -124,7 +102,6 @@ def contest(
     parts = lineup(protocol.validation, described, progress=told)
     weights = choose_weights(parts, protocol.validation, told)
     choosing_seconds = time.process_time() - began
-    content = _content_weights(parts, protocol.validation, told) if cold_share > 0 else {}
     seconds = _fit(parts, protocol, train, told)
     paper = Paper(protocol.test, _alike(described, protocol.test), seed)
     rows: dict[str, Row] = {}
@@ -138,10 +115,8 @@ def contest(
         rows[name] = paper.mark(blend, sum(seconds[signal] for signal in used), shares)
         told.advance()
     gain = ratio(rows[BLEND], rows[WITHOUT], "hr@10") if WITHOUT in rows else None
-    found = None
-    if content and len((removed := cold(protocol.test, cold_share, seed)).asked):
-        told.start("cold start")
-        found = _cold(parts, content, removed, protocol.test)
+    # Last of all, because it fits the models anew.
+    found = cold_start(parts, protocol, cold_share, seed, told) if cold_share > 0 else None
     return Outcome(dataset, protocol, seed, rows, gain, found, choosing_seconds)
 
 
@@ -164,17 +139,6 @@ def choose_weights(
         name: fit_weights(some, asked, always=least, candidates=CANDIDATES, progress=progress)[0]
         for name, some in blends.items()
     }
-
-
-def _content_weights(
-    parts: Mapping[str, Recommender], asked: Exam, progress: Progress
-) -> dict[str, float]:
-    """Return the weights of a blend of attributes and texts alone; empty without any."""
-    content = {name: part for name, part in parts.items() if isinstance(part, Attributes | Texts)}
-    if not content:
-        return {}
-    asked = sample(asked, CUSTOMERS)
-    return fit_weights(content, asked, candidates=CANDIDATES, progress=progress)[0]
 
 
 def _fit(
@@ -207,27 +171,3 @@ def _alike(described: Described, asked: Exam) -> csr_matrix:
     if described.attributes is not None:
         return Attributes(described.attributes).weighted()
     return unit_rows(asked.learned.matrix().T.tocsr())
-
-
-def _cold(
-    parts: Mapping[str, Recommender], weights: Mapping[str, float], asked: Exam, whole: Exam
-) -> Cold:
-    """Return how attributes and texts find products whose purchases were removed."""
-    content = {name: parts[name].fit(asked.learned).remember(asked.known) for name in weights}
-    used = {name: part for name, part in content.items() if weights[name] > 0}
-    blend = Blend(used, {name: weights[name] for name in used}).adopt(asked.known)
-    told = Popular().fit(whole.learned).remember(asked.known)
-    blind = Popular().fit(asked.learned).remember(asked.known)
-    removed = len(np.unique(whole.learned.product)) - len(np.unique(asked.learned.product))
-    return Cold(
-        removed,
-        len(asked.asked),
-        {name: _found(model, asked) for name, model in {"blend": blend, **content}.items()},
-        _found(told, asked),
-        _found(blind, asked),
-    )
-
-
-def _found(model: Recommender, asked: Exam) -> Estimate:
-    """Return hr@20 with its interval."""
-    return bootstrap(hit_rate_at_k(model.recommend(asked.asked, MANY)[0], asked.wanted))

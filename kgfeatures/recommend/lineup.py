@@ -16,6 +16,7 @@ from kgfeatures.recommend.attributes import Attributes
 from kgfeatures.recommend.customers import SimilarCustomers
 from kgfeatures.recommend.evaluation import ndcg_at_k
 from kgfeatures.recommend.knowledge import GraphDistance
+from kgfeatures.recommend.latent import Latent
 from kgfeatures.recommend.neighbors import (
     COSINE,
     Neighbors,
@@ -115,7 +116,11 @@ def lineup(
     told.start("choose like customers")
     found["like customers"] = best([SimilarCustomers(*pair) for pair in LIKE_CUSTOMERS], some)
     told.start("choose ALS")
-    found["ALS"] = best([Als(*numbers) for numbers in ALS_SETTINGS], some)
+    als = found["ALS"] = best([Als(*numbers) for numbers in ALS_SETTINGS], some)
+    if isinstance(als, Als):
+        told.start("choose ALS table")
+        made_of = (als.factors, als.regularization, als.alpha, als.iterations, als.seed)
+        found["ALS table"] = best_memory([Latent(Als(*made_of))], some)
     if described.attributes is not None:
         told.start("choose attributes")
         has = described.attributes

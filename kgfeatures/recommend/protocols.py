@@ -145,13 +145,14 @@ def split_column(lines: Lines, part: NDArray[np.integer], *, refit: bool = True)
     )
 
 
-def cold(whole: Exam, share: float = 0.1, seed: int = 0) -> Exam:
+def cold(whole: Exam, share: float = 0.1, seed: int = 0, number: int = 0) -> Exam:
     """Return the exam where nobody ever bought a share of the products, and asks for these only.
 
     Parameters
     ----------
     whole : of which purchases are removed.
-    share : of the products bought, drawn by `seed`.
+    share : of the products bought, dealt into such shares by `seed`.
+    number : which share, from 0.
 
     Returns
     -------
@@ -160,7 +161,8 @@ def cold(whole: Exam, share: float = 0.1, seed: int = 0) -> Exam:
     sold = np.unique(whole.learned.product)
     rng = np.random.default_rng(seed)
     removed = np.zeros(whole.known.n_products, dtype=bool)
-    removed[rng.choice(sold, round(share * len(sold)), replace=False)] = True
+    size = round(share * len(sold))
+    removed[rng.permutation(sold)[number * size : (number + 1) * size]] = True
     learned, known = (
         some(purchases, ~removed[purchases.product]) for purchases in (whole.learned, whole.known)
     )

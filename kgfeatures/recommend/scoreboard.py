@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kgfeatures.recommend.coldstart import BLIND, TOLD
 from kgfeatures.recommend.contest import BLEND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kgfeatures.recommend.contest import Cold, Outcome
+    from kgfeatures.recommend.coldstart import Cold
+    from kgfeatures.recommend.contest import Outcome
     from kgfeatures.recommend.evaluation import Estimate
     from kgfeatures.recommend.marking import Row
 
@@ -98,13 +100,14 @@ def sentence(outcome: Outcome) -> str:
     )
 
 
-def cold_words(found: Cold) -> str:
+def cold_words(cold: Cold) -> str:
     """Return the cold start in a sentence."""
-    content = ", ".join(f"{name} {cell(value)}" for name, value in found.content.items())
+    found = ", ".join(f"{name} {cell(value)}" for name, value in cold.found.items())
+    shares = ", ".join(f"{name} {share:.3f}" for name, share in cold.weights.items() if share > 0)
     return (
-        f"cold start: {found.products:,} products without their purchases, {found.customers:,} "
-        f"customers want one; hr@20 by content {content}; popularity {cell(found.popular)} told of "
-        f"the removed purchases, {cell(found.popular_blind)} not told"
+        f"cold start: {cold.products:,} products without their purchases, {cold.customers:,} "
+        f"customers who want one; hr@20: {found} (the blend is {shares}; popular is told of the "
+        "removed purchases)"
     )
 
 
@@ -147,16 +150,18 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _cold(found: Cold) -> dict[str, Any]:
+def _cold(cold: Cold) -> dict[str, Any]:
+    best, told = cold.found["blend"], cold.found[TOLD]
     return {
-        "cold_products": found.products,
-        "cold_customers": found.customers,
-        "cold_hr20": _round(found.content["blend"].mean),
-        "cold_hr20_interval": _interval(found.content["blend"]),
-        "cold_popular_hr20": _round(found.popular.mean),
-        "cold_popular_hr20_interval": _interval(found.popular),
-        "cold_popular_blind_hr20": _round(found.popular_blind.mean),
-        "cold_by_signal": {name: _round(value.mean) for name, value in found.content.items()},
+        "cold_products": cold.products,
+        "cold_customers": cold.customers,
+        "cold_hr20": _round(best.mean),
+        "cold_hr20_interval": _interval(best),
+        "cold_popular_hr20": _round(told.mean),
+        "cold_popular_hr20_interval": _interval(told),
+        "cold_popular_not_told_hr20": _round(cold.found[BLIND].mean),
+        "cold_by_signal": {name: _round(value.mean) for name, value in cold.found.items()},
+        "cold_weights": dict(cold.weights),
     }
 
 
