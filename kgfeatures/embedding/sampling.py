@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 
 from kgfeatures.embedding.losses import Masked
 
@@ -50,20 +49,20 @@ class Questions:
     def __init__(self, triples: NDArray[np.int32], n_entities: int, n_relations: int) -> None:
         self.n_relations = n_relations
         head, relation, tail = triples.T
-        self.keys = np.unique(
-            np.concatenate([self._forth(head, relation), self._back(tail, relation)])
-        )
-        parts: list[csr_array] = []
-        for key, answer in (
-            (self._forth(head, relation), tail),
-            (self._back(tail, relation), head),
-        ):
-            row = np.searchsorted(self.keys, key).astype(np.int32)
-            ones = np.ones(len(row), dtype=bool)
-            parts.append(csr_array((ones, (answer, row)), shape=(n_entities, len(self.keys))))
-        answered = parts[0] + parts[1]
-        self.starts: IntArray = answered.indptr.astype(np.int64)
-        self.rows: NDArray[np.int32] = answered.indices.astype(np.int32, copy=False)
+        # Tables of two numbers per triple are the peak of the memory: each is made once, in place.
+        cells = np.empty(2 * len(triples), dtype=np.int64)
+        forth, back = cells[: len(triples)], cells[len(triples) :]
+        forth[:] = self._forth(head, relation)
+        back[:] = self._back(tail, relation)
+        self.keys = distinct(cells.copy())
+        for half, answer in ((forth, tail), (back, head)):
+            half[:] = np.searchsorted(self.keys, half)
+            half += np.multiply(answer, len(self.keys), dtype=np.int64)
+        cells = distinct(cells)
+        bounds = np.arange(n_entities + 1) * len(self.keys)
+        self.starts: IntArray = np.searchsorted(cells, bounds)
+        np.remainder(cells, len(self.keys), out=cells)
+        self.rows: NDArray[np.int32] = cells.astype(np.int32)
         self._group_of_row = np.full(len(self.keys), -1, dtype=np.int32)
 
     def _forth(self, head: NDArray[np.int32], relation: NDArray[np.int32]) -> IntArray:
@@ -98,6 +97,14 @@ class Questions:
         member, place = spread(first[group[hit]], first[group[hit]] + size[group[hit]])
         question, column = order[place], column[hit][member]
         return Masked(torch.from_numpy(question), torch.from_numpy(column))
+
+
+def distinct(values: IntArray) -> IntArray:
+    """Return the distinct values in ascending order; `values` (n ≥ 1,) is sorted in place."""
+    values.sort()
+    fresh = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=fresh[1:])
+    return values[fresh]
 
 
 def spread(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
