@@ -8,9 +8,11 @@ published. Then, in one run and in turn: a select by primary key, kg.predict_tai
 known and left out, kept, and with a filter on the tail), kg.predict_head, a tail of few
 candidates, kg.similar, kg.score.
 
+- torch: the share of questions of both sides whose ten best by exact scan are torch's in double
+  precision, in its order; and the largest difference of scores.
 - recall_at_10: the share of the exact answer that the HNSW index finds among all entities, at
-  ef_search 100 and 200; who is as near as the tenth counts. served is kg.predict_tail's own
-  search, of products only and without what was bought.
+  ef_search 100 and 200 (TransR has none of its own); who is as near as the tenth counts. served
+  is kg.predict_tail's own search, of products only and without what was bought.
 - min_ms, p50_ms, p95_ms: as the client sees them, over the embedded server's socket; cpu_ms: mean
   CPU time of the server's process. p95_ratio: p95 to that of the select by primary key.
 - underfilled: answers with fewer than k rows; there are always candidates, so it must be 0.
@@ -75,12 +77,18 @@ NEAREST = (
 SERVED = """
 select near.distance
 from kg.require_question('graph', 'customer', %(customer)s, 'bought', false) as asked
-cross join lateral emb.nearest_{way}(
+cross join lateral emb.nearest(
     asked.model_id, asked.query, 10, asked.target_type, null,
     kg.known_tails('customer', %(customer)s, asked.relation_id, asked.direction),
-    asked.projected
+    {exact_up_to}, asked.projected, asked.around
 ) as near
 """
+
+
+SCORES = (
+    "select answer_id, score from emb.scores(%s, %s, %s, %s, %s) "
+    "order by score desc, answer_id limit 10"
+)
 
 
 @dataclass(frozen=True)
@@ -210,18 +218,49 @@ def recalls(
     served = Served(trained)
     found: dict[str, list[float]] = defaultdict(list)
     for values in questions:
-        row = values["row"]
-        query, operator = served.query_vector(row, 0)
-        compared = f"m.{served.column} {operator} %(query)s"
-        parts = {"compared": compared, "table": f"m_{version}"}
+        ways = [run(conn, SERVED.format(exact_up_to=few), values) for few in (0, 10**9)]
+        found["served"].append(share(*ways))
+        if served.column != "v":
+            continue
+        query, operator = served.query_vector(values["row"], 0)
+        parts = {"compared": f"m.v {operator} %(query)s", "table": f"m_{version}"}
         right = run(conn, NEAREST.format(**parts, exact=" + 0"), {"query": query})
         for ef in (100, 200):
             run(conn, f"select set_config('hnsw.ef_search', '{ef}', true)")
             rows = run(conn, NEAREST.format(**parts, exact=""), {"query": query})
             found[f"ef_{ef}"].append(share(rows, right))
-        ways = [run(conn, SERVED.format(way=way), values) for way in ("indexed", "exact")]
-        found["served"].append(share(*ways))
     return {name: round(float(np.mean(shares)), 4) for name, shares in found.items()}
+
+
+def agreement(
+    conn: Connection, version: int, graph: Graph, ids: np.ndarray, trained: GraphVectors
+) -> dict[str, float]:
+    """Return how often an exact scan gives torch's ten of both sides, and how far scores differ."""
+    import torch
+
+    from kgfeatures.embedding import score_function
+    from kgfeatures.types import relation_id
+
+    entities = torch.from_numpy(trained.entities).double()
+    same, error = list[bool](), 0.0
+    rows = np.random.default_rng(2).choice(graph.triples[graph.triples[:, 1] == 0], 20)
+    for head, _, tail in rows.tolist():
+        for anchor, row, kind in ((head, 0, "product"), (tail, len(RELATIONS), "customer")):
+            learned = torch.from_numpy(trained.relations[[row]]).double()
+            among = slice(graph.start(kind), graph.start(kind) + graph.sizes[kind])
+            score = score_function(trained.model).score(
+                entities[[anchor]], learned, entities[among]
+            )
+            found = run(
+                conn,
+                SCORES,
+                [version, int(ids[anchor]), relation_id("bought"), "in" if row else "out", kind],
+            )
+            best = np.lexsort((ids[among], -score.numpy()))[:K]
+            same.append([row[0] for row in found] == ids[among][best].tolist())
+            right = score.numpy()[best]
+            error = max(error, float(np.max(np.abs([row[1] for row in found] - right))))
+    return {"equal_top_10": float(np.mean(same)), "largest_score_error": float(f"{error:.1e}")}
 
 
 def cpu_ms(pid: int) -> float:
@@ -276,10 +315,11 @@ def measured(
     answer: dict[str, Any] = {
         "training_cpu_seconds": round(used, 1),
         "publish_seconds": round(seconds, 1),
+        "torch": agreement(conn, version, graph, ids, trained),
         "recall_at_10": recalls(conn, version, trained, questions[: options.recalls]),
         "questions": latencies(conn, questions),
     }
-    print(f"{model}: recall@10 {answer['recall_at_10']}, published in {seconds:.0f} s")
+    print(f"{model}: {answer['torch']}, recall@10 {answer['recall_at_10']}, {seconds:.0f} s")
     for kind, figures in answer["questions"].items():
         print(f"    {kind:30} {figures}", flush=True)
     return answer

@@ -3,8 +3,8 @@
 TransR compares tails in a space of each relation, which no operator does. But
 −‖q − M t‖² = −‖q‖² + 2 (q·M t − ‖M t‖² / 2), and q·M t = Mᵀq·t: with the squares ‖M t‖² of each
 relation stored behind t, the ranking is an inner product with [Mᵀq; −1/2 at the relation's slot].
-The squares are stored over 65536, and the query's slot is as many times larger: else inner
-products of entities among themselves, which shape an HNSW index, would be those of the squares.
+An index of those finds too little; but M (h + M⁻¹r − t) = q − M t, so that an index of the t
+themselves gives candidates around h + M⁻¹r, which are then compared as above.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Side = Literal["tail", "head"]
 
-SQUARES_OVER = 65536
 DIRECTIONS: dict[str, str] = {"tail": "out", "head": "in"}
 # Each model's arithmetic over the vectors `anchor.v` and `relation.v`.
 PRODUCT = "emb.query_vector('{scorer}', anchor.v, relation.v)"
@@ -89,13 +88,12 @@ class Served:
         row = relation if side == "tail" else relation + self.vectors.n_relations
         anchor, moved_by = self.vectors.entities[[entity]], self.vectors.relations[[row]]
         model = score_function(self.vectors.model)
-        query: FloatArray = model.query(torch.from_numpy(anchor), torch.from_numpy(moved_by))
-        query = np.asarray(query)[0]
+        query = model.query(torch.from_numpy(anchor), torch.from_numpy(moved_by)).numpy()[0]
         if not model.projects:
             return query, self.operator
         dim = anchor.shape[1]
         slots = np.zeros(len(self.vectors.relations), dtype=np.float32)
-        slots[row] = -SQUARES_OVER / 2
+        slots[row] = -0.5
         turned = query @ moved_by[0, dim:].reshape(dim, dim)
         return np.concatenate([turned, slots]), self.operator
 
@@ -147,7 +145,7 @@ def query_vector(
 
 
 def with_squares(entities: FloatArray, relations: FloatArray) -> FloatArray:
-    """Return [e; ‖M_1 e‖² …] with the squares over 65536: (n, dim + m) float32.
+    """Return [e; ‖M_1 e‖² …], (n, dim + m) float32.
 
     Parameters
     ----------
@@ -159,5 +157,20 @@ def with_squares(entities: FloatArray, relations: FloatArray) -> FloatArray:
     made[:, :dim] = entities
     for place, relation in enumerate(relations):
         projected = entities @ relation[dim:].reshape(dim, dim).T
-        made[:, dim + place] = np.square(projected).sum(axis=1) / SQUARES_OVER
+        made[:, dim + place] = np.square(projected).sum(axis=1)
     return made
+
+
+def shifts(relations: FloatArray, dim: int) -> tuple[FloatArray, FloatArray]:
+    """Return M⁻¹r of each relation, (m, dim), and the condition of its matrix, (m,).
+
+    A matrix that cannot be inverted is of condition 1e30; its shift is the one of least squares.
+    """
+    made = np.empty((len(relations), dim), dtype=np.float32)
+    stretch = np.empty(len(relations), dtype=np.float32)
+    for place, relation in enumerate(relations.astype(np.float64)):
+        matrix = relation[dim:].reshape(dim, dim)
+        made[place], _, _, singular = np.linalg.lstsq(matrix, relation[:dim], rcond=None)
+        # In float32's range, which infinity is not.
+        stretch[place] = singular[0] / max(singular[-1], singular[0] * 1e-30, 1e-30)
+    return made, stretch

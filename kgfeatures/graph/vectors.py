@@ -122,8 +122,6 @@ def publish(
     _register(conn, card, matrix.shape[1])
     queries.execute(conn, "indexes.reserve_memory", schema="emb", name=f"m_{card.model_id}")
     queries.execute(conn, "embed.index_tables", model_id=card.model_id)
-    if _projects(matrix, relations):
-        queries.execute(conn, "serving.index_projections", model_id=card.model_id)
     for entity_type, name in sorted(card.feature_tables.items()):
         made: int = queries.scalar(
             conn,
@@ -182,10 +180,6 @@ def read(conn: Connection[TupleRow], alias: str, entity_type: str) -> tuple[list
     return [str(key) for key in keys], vectors
 
 
-def _projects(matrix: FloatArray, relations: RelationVectors | None) -> bool:
-    return relations is not None and relations.out.shape[1] > matrix.shape[1]
-
-
 def _load(
     conn: Connection[TupleRow],
     model_id: int,
@@ -200,21 +194,23 @@ def _load(
     if relations is None:
         return {table: transport.copy_in(conn, table, columns)}
     both = np.concatenate([relations.out, relations.into])
+    if not np.isfinite(both).all():
+        raise DataError("vectors of relations hold NaN or infinity; nothing was published")
     n = len(relations.relation_ids)
     related: dict[str, Any] = {
         "relation_id": np.tile(relations.relation_ids, 2),
         "direction": np.repeat(np.array(["out", "in"], dtype=object), n),
         "v": both[:, :dim],
     }
-    if _projects(matrix, relations):
-        from kgfeatures.embedding.serving import with_squares
+    if both.shape[1] > dim:
+        from kgfeatures.embedding.serving import shifts, with_squares
 
         projected = with_squares(matrix, both)
+        shift, stretch = shifts(both, dim)
         columns |= {"projected": projected}
         related |= {"matrix": both[:, dim:], "slot": np.arange(1, 2 * n + 1, dtype=np.int32)}
-        queries.execute(
-            conn, "serving.add_projections", model_id=model_id, dim=projected.shape[1]
-        )
+        related |= {"shift": shift, "stretch": stretch}
+        queries.execute(conn, "serving.add_projections", model_id=model_id, dim=projected.shape[1])
     return {
         table: transport.copy_in(conn, table, columns),
         f"{table}_relation": transport.copy_in(conn, f"{table}_relation", related),

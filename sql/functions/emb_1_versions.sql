@@ -58,16 +58,22 @@ begin
         'alter table emb.m_%1$s add column projected vector(%2$s) not null;
         alter table emb.m_%1$s_relation
         add column matrix real[] not null,
-        add column slot int not null', model_id, dim
+        add column slot int not null,
+        add column shift vector not null,
+        add column stretch real not null', model_id, dim
     );
     execute format(
         'comment on column emb.m_%1$s.projected is %2$L;
         comment on column emb.m_%1$s_relation.matrix is %3$L;
-        comment on column emb.m_%1$s_relation.slot is %4$L',
+        comment on column emb.m_%1$s_relation.slot is %4$L;
+        comment on column emb.m_%1$s_relation.shift is %5$L;
+        comment on column emb.m_%1$s_relation.stretch is %6$L',
         model_id,
-        'v, then for each relation and direction the squared length of its projection, over 65536.',
-        'The projection of a relation and direction, dim x dim numbers row by row.',
-        'Which of the squared lengths in emb.m_<id>.projected are this relation''s and direction''s, from 1.'
+        'v, then for each relation and direction the squared length of its projection.',
+        'The projection M of a relation and direction, dim x dim numbers row by row.',
+        'Which of the squared lengths in emb.m_<id>.projected are this relation''s and direction''s, from 1.',
+        'v projected back, M^-1 v: h + shift is where tails lie before they are projected.',
+        'How much more M stretches one direction than another (its condition), at least 1.'
     );
 end
 $$;
@@ -75,24 +81,7 @@ comment on function emb.add_projections(int, int) is
 'Gives the empty tables of a TransR version what its relations project: emb.m_<id>.projected of dim numbers, and each relation''s matrix.';
 
 drop function if exists emb.index_projections(int);
-
-create or replace function emb.index_projections(model_id int, exact_up_to bigint default 20000)
-returns void
-language plpgsql
-set search_path = pg_catalog, public
-as $$
-declare
-    many boolean;
-begin
-    -- As in emb.index_tables.
-    execute format('select count(*) > $1 from emb.m_%1$s', model_id) into many using exact_up_to;
-    if many and emb.projected_width(model_id) <= 2000 then
-        execute format('create index on emb.m_%1$s using hnsw (projected vector_ip_ops)', model_id);
-    end if;
-end
-$$;
-comment on function emb.index_projections(int, bigint) is
-'Adds the HNSW index of what a TransR version''s relations project, where emb.index_tables would have one of its vectors.';
+drop function if exists emb.index_projections(int, bigint);
 
 create or replace function emb.projected_width(model_id int) returns int
 language sql stable

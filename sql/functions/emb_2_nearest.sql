@@ -44,8 +44,9 @@ comment on function emb.candidates(int, text, bigint[]) is
 
 -- Without `projected` these would stay beside those that have it.
 drop function if exists emb.nearest_exact(int, vector, int, text, bigint[], bigint[]);
-drop function if exists emb.nearest_indexed(int, vector, int, text, bigint[], bigint[]);
+drop function if exists emb.nearest_indexed(int, vector, int, text, bigint[], bigint[], boolean);
 drop function if exists emb.nearest(int, vector, int, text, bigint[], bigint[], bigint);
+drop function if exists emb.nearest(int, vector, int, text, bigint[], bigint[], bigint, boolean);
 drop function if exists emb.candidate_condition(text, bigint[]);
 
 create or replace function emb.comparison(model_id int, projected boolean) returns text
@@ -119,8 +120,7 @@ create or replace function emb.nearest_indexed(
     k int,
     entity_type text default null,
     allowed bigint[] default null,
-    excluded bigint[] default '{}',
-    projected boolean default false
+    excluded bigint[] default '{}'
 )
 returns table (entity_id bigint, distance double precision)
 language plpgsql stable
@@ -142,12 +142,12 @@ begin
             limit $2
         ) as near
         order by near.distance + 0, near.entity_id',
-        emb.comparison(model_id, projected),
+        emb.comparison(model_id, projected => false),
         'm_' || model_id, emb.candidate_filter(entity_type, allowed, by_index => true)
     ) using query, k, entity_type, allowed, excluded;
 end
 $$;
-comment on function emb.nearest_indexed(int, vector, int, text, bigint[], bigint[], boolean) is
+comment on function emb.nearest_indexed(int, vector, int, text, bigint[], bigint[]) is
 'As emb.nearest_exact through the HNSW index: faster among many candidates, may miss some, may return fewer than k.';
 
 create or replace function emb.nearest(
@@ -158,7 +158,8 @@ create or replace function emb.nearest(
     allowed bigint[] default null,
     excluded bigint[] default '{}',
     exact_up_to bigint default 20000,
-    projected boolean default false
+    projected boolean default false,
+    around vector default null
 )
 returns table (entity_id bigint, distance double precision)
 language plpgsql stable
@@ -167,15 +168,23 @@ as $$
 declare
     -- Of many rows an index would have to visit nearly all: one scan is cheaper.
     few bigint := greatest(exact_up_to, 20::bigint * k);
+    looked_for vector := case when projected then around else query end;
     found_ids bigint[];
     distances double precision[];
 begin
     -- Wider vectors have no index; asking for the width also loads the library with its settings.
-    if vector_dims(query) <= 2000 and emb.candidates(model_id, entity_type, allowed) > few then
+    if vector_dims(looked_for) <= 2000 and emb.candidates(model_id, entity_type, allowed) > few then
         select array_agg(near.entity_id), array_agg(near.distance) into found_ids, distances
         from emb.nearest_indexed(
-            model_id, query, k, entity_type, allowed, excluded, projected
+            model_id, looked_for, case when projected then greatest(200, 20 * k) else k end,
+            entity_type, allowed, excluded
         ) as near;
+        if projected then
+            select array_agg(near.entity_id), array_agg(near.distance) into found_ids, distances
+            from emb.nearest_exact(
+                model_id, query, k, allowed => coalesce(found_ids, '{}'), projected => true
+            ) as near;
+        end if;
     end if;
     if cardinality(found_ids) = k then
         return query select * from unnest(found_ids, distances);
@@ -188,8 +197,10 @@ begin
     end if;
 end
 $$;
-comment on function emb.nearest(int, vector, int, text, bigint[], bigint[], bigint, boolean) is
-'The k nearest entities, nearest first: exactly while the candidates are few, else through the index; never fewer than there are.';
+comment on function emb.nearest(
+    int, vector, int, text, bigint[], bigint[], bigint, boolean, vector
+) is
+'The k nearest entities, nearest first: exactly while the candidates are few, else through the index; never fewer than there are. projected: by emb.m_<id>.projected, of TransR; then the index gives many around a vector, which are compared exactly, and without that vector all are.';
 
 create or replace function emb.recall(alias text, n int default 100, k int default 10)
 returns double precision

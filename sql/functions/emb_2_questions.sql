@@ -99,15 +99,16 @@ returns vector
 language sql immutable parallel safe
 set search_path = pg_catalog, public
 as $$
-    -- q·Me − ½‖Me‖²: the squares are stored over 65536, so that they do not shape the index.
     select emb.project_back(matrix, query) || (
         array_fill(0::real, array[slot - 1])
-        || (-32768)::real
+        || (-0.5)::real
         || array_fill(0::real, array[width - vector_dims(query) - slot])
     )::vector
 $$;
 comment on function emb.projected_query(vector, real[], int, int) is
 'What emb.m_<id>.projected, of so many numbers, is compared with for TransR''s M h + r: the inner product is q·Me − ½‖Me‖², largest where −‖q − Me‖² is.';
+
+drop function if exists emb.question(int, bigint, bigint, text);
 
 create or replace function emb.question(
     model_id int,
@@ -116,7 +117,8 @@ create or replace function emb.question(
     direction text default 'out',
     out query vector,
     out projected boolean,
-    out square double precision
+    out square double precision,
+    out around vector
 )
 language plpgsql stable
 set search_path = pg_catalog, public
@@ -137,18 +139,21 @@ begin
         query := emb.query_vector(scorer, head, relation);
         return;
     end if;
+    -- Where M stretches all directions nearly alike, who is near before it is near after it.
     execute format(
-        'select m.matrix, m.slot from emb.%I as m where m.relation_id = $1 and m.direction = $2',
+        'select m.matrix, m.slot, case when m.stretch <= 3 then $3 + m.shift end
+        from emb.%I as m
+        where m.relation_id = $1 and m.direction = $2',
         'm_' || model_id || '_relation'
     )
-    into matrix, slot using relation_id, direction;
+    into matrix, slot, around using relation_id, direction, head;
     query := emb.project(matrix, head) + relation;
     square := -(query <#> query);
     query := emb.projected_query(query, matrix, slot, emb.projected_width(model_id));
 end
 $$;
 comment on function emb.question(int, bigint, bigint, text) is
-'What entities are compared with for (entity, relation, ?), or with direction in for (?, relation, entity): the query, whether emb.m_<id>.projected or v is compared with it, and for the former ‖M h + r‖², for emb.score_of. Null without vectors.';
+'What entities are compared with for (entity, relation, ?), or with direction in for (?, relation, entity): the query, and whether it is compared with v or, for TransR, with emb.m_<id>.projected; for the latter ‖M h + r‖², for emb.score_of, and around which v the answers lie, null = anywhere. Null without vectors.';
 
 create or replace function emb.score_of(
     operator text, distance double precision, square double precision default null

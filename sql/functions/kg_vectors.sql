@@ -215,6 +215,8 @@ $$;
 comment on function kg.known_tails(text, text, bigint, text, timestamptz) is
 'The ids of the entities that one is known to be related to, or from which (direction in), as known at a time.';
 
+drop function if exists kg.require_question(text, text, text, text, boolean);
+
 create or replace function kg.require_question(
     alias text,
     entity_type text,
@@ -227,7 +229,8 @@ create or replace function kg.require_question(
     out target_type text,
     out query vector,
     out projected boolean,
-    out square double precision
+    out square double precision,
+    out around vector
 )
 language plpgsql stable
 set search_path = pg_catalog, public
@@ -238,8 +241,8 @@ begin
     select resolved.relation_id, resolved.direction, resolved.target_type
     into relation_id, direction, target_type
     from kg.resolve_relation(entity_type, relation, backwards) as resolved;
-    select asked.query, asked.projected, asked.square
-    into query, projected, square
+    select asked.query, asked.projected, asked.square, asked.around
+    into query, projected, square, around
     from emb.question(model_id, kg.entity_id(entity_type, key), relation_id, direction) as asked;
     if query is null then
         raise exception 'relation "%" has no vector in "%"', relation, alias using
@@ -292,7 +295,7 @@ begin
         emb.score_of(model.operator, near.distance, asked.square)
     from emb.nearest(
         asked.model_id, asked.query, k, asked.target_type, allowed, known,
-        projected => asked.projected
+        projected => asked.projected, around => asked.around
     ) as near
     inner join kg.entity on near.entity_id = entity.entity_id
     inner join emb.model on model.model_id = asked.model_id

@@ -4,10 +4,6 @@
 -- Params: model_id, dim int: numbers of emb.m_<id>.projected.
 select emb.add_projections(%(model_id)s, %(dim)s);
 
--- name: index_projections
--- Params: model_id int.
-select emb.index_projections(%(model_id)s);
-
 -- name: predict_tail
 -- The most plausible tails of each entity. Rows by entity as asked for, best first.
 -- Params: alias, entity_type text, keys text[], relation text, k int, exclude_known boolean,

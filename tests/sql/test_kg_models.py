@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, LiteralString, cast
 
 import numpy as np
@@ -96,11 +97,10 @@ def best(scores: list[float], among: Sequence[int], k: int) -> list[tuple[str, f
     return [(KEYS[entity], score) for score, entity in order[:k]]
 
 
-def index_vectors(conn: Connection[TupleRow], version: int, served: Served) -> None:
+def index_vectors(conn: Connection[TupleRow], version: int, operator: str) -> None:
     """Index what few vectors are published without, and let the planner take it."""
     classes = {"<->": "vector_l2_ops", "<+>": "vector_l1_ops", "<#>": "vector_ip_ops"}
-    operators = classes[served.operator]
-    statement = f"create index on emb.m_{version} using hnsw ({served.column} {operators})"
+    statement = f"create index on emb.m_{version} using hnsw (v {classes[operator]})"
     conn.execute(cast("LiteralString", statement))
     conn.execute("set local enable_seqscan = off")
 
@@ -138,7 +138,7 @@ def test_the_template_of_python_ranks_like_the_function(
     trained = train(model)
     version = publish(conn, trained)
     served = Served(trained)
-    index_vectors(conn, version, served)
+    index_vectors(conn, version, score_function(model).operator)
     for side, _, anchor, row, _ in QUESTIONS:
         reciprocal = row if side == "tail" else row + 2
         right = best(expected(trained, anchor, reciprocal, range(45)), range(45), 10)
@@ -236,19 +236,47 @@ def test_equal_scores_are_ordered_by_id(conn: Connection[TupleRow], model: str) 
 def test_index_ranks_like_the_exact_scan(conn: Connection[TupleRow], model: str) -> None:
     trained = train(model)
     version = publish(conn, trained)
-    served = Served(trained)
-    index_vectors(conn, version, served)
-    answers = [
-        conn.execute(
-            f"select near.entity_id, near.distance from emb.question(%s, %s, %s) as asked, "  # noqa: S608
-            f"emb.nearest_{way}(%s, asked.query, 10, 'product', projected => asked.projected) "
-            "as near",
-            [version, int(IDS[3]), int(RELATION_IDS[1]), version],
+    index_vectors(conn, version, score_function(model).operator)
+    among = range(45)
+    for direction, row in (("out", 1), ("in", 3)):
+        found = conn.execute(
+            "select near.entity_id from emb.question(%s, %s, %s, %s) as asked, emb.nearest("
+            "%s, asked.query, 2, exact_up_to => 0, projected => asked.projected, "
+            "around => asked.around) as near",
+            [version, int(IDS[3]), int(RELATION_IDS[1]), direction, version],
         ).fetchall()
-        for way in ("exact", "indexed")
-    ]
-    assert answers[0] == answers[1]
-    assert len(answers[0]) == 10
+        right = best(expected(trained, 3, row, among), among, 2)
+        ids = dict(zip(KEYS, IDS.tolist(), strict=True))
+        assert [row[0] for row in found] == [ids[key] for key, _ in right]
+
+
+def test_answers_of_transr_are_looked_for_where_they_lie_before_projection(
+    conn: Connection[TupleRow],
+) -> None:
+    trained = train("transr")
+    version = publish(conn, trained)
+    query = "select around from emb.question(%s, %s, %s, 'out')"
+    found = conn.execute(query, [version, int(IDS[3]), int(RELATION_IDS[1])]).fetchone()
+    assert found is not None
+    matrix = trained.relations[1, 8:].reshape(8, 8).astype("f8")
+    moved = trained.entities[3] + np.linalg.inv(matrix) @ trained.relations[1, :8]
+    np.testing.assert_allclose(found[0], moved, rtol=1e-4, atol=1e-5)
+
+
+def test_all_are_compared_where_a_projection_flattens(conn: Connection[TupleRow]) -> None:
+    trained = train("transr")
+    flat = trained.relations.copy()
+    flat[1, 8:16] = 0
+    version = publish(conn, replace(trained, relations=flat))
+    query = "select around from emb.question(%s, %s, %s, 'out')"
+    found = conn.execute(query, [version, int(IDS[3]), int(RELATION_IDS[1])]).fetchone()
+    assert found == (None,)
+    right = best(expected(replace(trained, relations=flat), 3, 1, range(40)), range(40), 10)
+    rows = conn.execute(
+        "select tail_key, score from kg.predict_tail('graph', 'product', 'p03', 'goes_with', 10, "
+        "false)"
+    ).fetchall()
+    assert_same(rows, right)
 
 
 def test_a_relation_that_does_not_fit_is_refused_with_a_hint(conn: Connection[TupleRow]) -> None:
@@ -262,12 +290,3 @@ def test_a_relation_that_does_not_fit_is_refused_with_a_hint(conn: Connection[Tu
         with pytest.raises(psycopg.Error, match=says) as caught, conn.transaction():
             conn.execute(f"select * from kg.{call}")  # noqa: S608
         assert "inverse in kg.relation" in (caught.value.diag.message_hint or "")
-
-
-def test_projections_of_many_entities_are_indexed(conn: Connection[TupleRow]) -> None:
-    version = publish(conn, train("transr"))
-    query = "select indexdef from pg_indexes where schemaname = 'emb' and tablename = %s"
-    for exact_up_to, indexed in ((45, False), (44, True)):
-        conn.execute("select emb.index_projections(%s, %s)", [version, exact_up_to])
-        found = conn.execute(query, [f"m_{version}"]).fetchall()
-        assert any("hnsw (projected vector_ip_ops)" in row[0] for row in found) is indexed
