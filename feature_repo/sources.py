@@ -1,6 +1,7 @@
 """Where features come from: the tables of schema feature, which hold the whole history.
 
-Feast knows no pgvector type, so vectors are read as real[].
+Feast knows no pgvector type, so vectors are read as real[]. model_id is no feature: by it, our
+offline store refuses a training set whose vectors would be of several versions.
 """
 
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import (
@@ -43,7 +44,12 @@ customer_triples_source = PostgreSQLSource(
 customer_graph_vector_source = PostgreSQLSource(
     name="customer_graph_vector_source",
     query="""
-        select customer_id, event_timestamp, created_timestamp, graph_vector::real[] as graph_vector
+        select
+            customer_id,
+            event_timestamp,
+            created_timestamp,
+            model_id,
+            graph_vector::real[] as graph_vector
         from feature.customer_graph_vector
     """,
     description="Customers' vectors learned from the knowledge graph.",
@@ -53,7 +59,12 @@ customer_graph_vector_source = PostgreSQLSource(
 product_graph_vector_source = PostgreSQLSource(
     name="product_graph_vector_source",
     query="""
-        select product_id, event_timestamp, created_timestamp, graph_vector::real[] as graph_vector
+        select
+            product_id,
+            event_timestamp,
+            created_timestamp,
+            model_id,
+            graph_vector::real[] as graph_vector
         from feature.product_graph_vector
     """,
     description="Products' vectors learned from the knowledge graph.",
@@ -63,7 +74,12 @@ product_graph_vector_source = PostgreSQLSource(
 customer_text_vector_source = PostgreSQLSource(
     name="customer_text_vector_source",
     query="""
-        select customer_id, event_timestamp, created_timestamp, text_vector::real[] as text_vector
+        select
+            customer_id,
+            event_timestamp,
+            created_timestamp,
+            model_id,
+            text_vector::real[] as text_vector
         from feature.customer_text_vector
     """,
     description="Mean text vectors of what customers bought.",
@@ -73,7 +89,12 @@ customer_text_vector_source = PostgreSQLSource(
 product_text_vector_source = PostgreSQLSource(
     name="product_text_vector_source",
     query="""
-        select product_id, event_timestamp, created_timestamp, text_vector::real[] as text_vector
+        select
+            product_id,
+            event_timestamp,
+            created_timestamp,
+            model_id,
+            text_vector::real[] as text_vector
         from feature.product_text_vector
     """,
     description="Text vectors of products' titles and descriptions.",

@@ -20,6 +20,7 @@ from kgfeatures.errors import DataError
 from kgfeatures.features.offline import labels as labelling
 from kgfeatures.features.offline import ranges, statements
 from kgfeatures.features.offline.history import History, as_arrow, as_frame, in_batches
+from kgfeatures.features.offline.one_version import of_one_version, with_version
 from kgfeatures.features.offline.tables import described
 from kgfeatures.features.offline.writing import save
 from kgfeatures.features.source import table_of
@@ -119,7 +120,9 @@ class Request:
             tables = [described(conn, table) for table in self.tables]
             labels = None if self._is_one_range else self.labels(conn, tables)
             if labels is None:
-                yield read_statement(conn, "features", self._statement(tables)), iter(())
+                asked = [with_version(one) for one in tables] if self._is_one_range else tables
+                rows = read_statement(conn, "features", self._statement(asked))
+                yield of_one_version(conn, tables[0].view, rows), iter(())
             else:
                 yield labels.rows, self._found(History(conn, labels, self.way), tables)
 

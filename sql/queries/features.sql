@@ -19,6 +19,16 @@ from unnest(%(names)s::text[]) as view
 cross join feature.vector_versions(view)
 order by view, model_id;
 
+-- name: knows_versions
+-- Whether this database can say which versions of vectors can be compared. One row.
+select to_regprocedure('emb.comparable_id(integer)') is not null as found;
+
+-- name: lines_of_versions
+-- How many lines some versions of vectors belong to; those of one line can be compared. One row.
+-- Params: versions int[].
+select count(distinct coalesce(emb.comparable_id(version), version)) as lines
+from unnest(%(versions)s::int[]) as version;
+
 -- name: online_keys
 -- Number of keys in a view's online table, null when there is none. One row. Params: view text.
 select feature.online_keys(%(view)s) as keys;

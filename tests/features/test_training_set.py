@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,18 @@ FEATURES = [
     "customer_profile:spend_total",
     "customer_recommendation:product_ids",
 ]
+
+# Version 8 was trained from version 7, and aligned to it.
+MODELS = """
+insert into emb.model (
+    model_id, alias, kind, scorer, operator, dim, entity_types, parameters, data_hash,
+    code_version, known_at, comparable_id
+)
+select
+    model_id, 'graph', 'graph', 'transe_l2', '<->', 3, '{product}', '{}', 'x', '1', '2020-04-01',
+    comparable_id
+from (values (7, null), (8, 7)) as made (model_id, comparable_id)
+"""
 
 
 def labels(n: int = 60) -> pd.DataFrame:
@@ -150,14 +164,39 @@ def test_vectors_of_two_versions_are_never_one_column(shop) -> None:
         conn.execute(
             "insert into feature.product_graph_vector"
             " select product_id, event_timestamp + interval '1 day', created_timestamp, 8,"
-            " graph_vector from feature.product_graph_vector limit 1"
+            " graph_vector from feature.product_graph_vector where product_id = 'p1'"
         )
+    asked = of_products("2020-05-01", "2020-05-01").assign(product_id=["p0", "p1"])
+    plain = ["product_graph_vector:graph_vector"]
     try:
         with pytest.raises(DataError, match="holds vectors of versions 7 and 8, which cannot be"):
-            training_set(of_products("2020-05-01"), VECTOR, database=shop)
+            training_set(asked, VECTOR, database=shop)
+        with open_store(shop) as store:
+            mixed = [
+                store.get_historical_features(asked, plain),
+                store.get_historical_features(
+                    features=plain,
+                    start_date=dt.datetime(2020, 4, 1, tzinfo=dt.UTC),
+                    end_date=dt.datetime(2020, 5, 1, tzinfo=dt.UTC),
+                ),
+            ]
+            for job in mixed:
+                with pytest.raises(
+                    DataError, match="versions 7, 8 .* 'product_graph_vector'; they"
+                ):
+                    job.to_df()
+            # Labels that find one version are given it.
+            for one in (asked.iloc[:1], asked.iloc[1:]):
+                found = store.get_historical_features(one, plain).to_df()
+                assert list(found.columns) == [*asked.columns, "graph_vector"]
+                assert found["graph_vector"].notna().all()
+            with shop.transaction() as conn:
+                conn.execute(MODELS)
+            assert mixed[0].to_df()["graph_vector"].notna().all()
     finally:
         with shop.transaction() as conn:
             conn.execute("delete from feature.product_graph_vector where model_id = 8")
+            conn.execute("delete from emb.model where model_id in (7, 8)")
 
 
 def test_unknown_names_are_answered_with_the_nearest(shop) -> None:

@@ -5,7 +5,7 @@ Features of a row that many labels found are fetched once; the labels hold their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from kgfeatures.db.transport import read_statement
 from kgfeatures.db.visit import may_make_temporary_tables
 from kgfeatures.features.offline import matching, statements
 from kgfeatures.features.offline.labels import UTC
+from kgfeatures.features.offline.one_version import HIDDEN, require_one_version, with_version
 from kgfeatures.features.offline.plans import choose
 
 if TYPE_CHECKING:
@@ -173,9 +174,19 @@ class History:
 
         Raises
         ------
-        DataError : a label's key has a type that the source's key has not.
+        DataError : a label's key has a type that the source's key has not, or the vectors found
+            are of several versions.
         DatabaseError : PostgreSQL refused.
         """
+        asked = with_version(table)
+        found = self._find(asked)
+        if asked is table:
+            return found
+        used = np.unique(found.rows[found.rows >= 0])
+        require_one_version(self._conn, table.view, found.features.column(HIDDEN).take(used))
+        return replace(found, features=found.features.select(table.outputs))
+
+    def _find(self, table: FeatureTable) -> Found:
         keys = self._labels.keys(table)
         plan = self.plan(table, keys)
         if plan.way == "client":
