@@ -155,8 +155,9 @@ class Baselines:
     def co_occurrence(self, asked: IntArray) -> Tensor:
         """Return how much an entity goes with what is known of the head."""
         rows = asked[:, 0]
-        known = self.baskets @ self.alike if asked[0, 1] == 0 else self.has @ self.together
-        return torch.from_numpy(known[rows].toarray())
+        if asked[0, 1] == 0:
+            return torch.from_numpy((self.baskets[rows] @ self.alike).toarray())
+        return torch.from_numpy((self.has[rows] @ self.together).toarray())
 
     def by_attributes(self, asked: IntArray) -> Tensor:
         """Return how much a product is like those that a customer bought, by attributes."""

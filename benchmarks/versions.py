@@ -1,15 +1,19 @@
 """Do vectors of successive versions make one training column? A downstream model says.
 
-    python benchmarks/versions.py [--generated] --dim 64 --epochs 12 --months 12
+    python benchmarks/versions.py [--generated] --dim 32 --epochs 8 --months 12
 
 The shop's vectors are learned anew at the start of every month from the second on, from the
 purchases until then. A logistic regression learns from the customers' vectors of months 2 to 9,
-each row with the vector of its month, whether a customer buys in that month; it is tested on
-months 10 to 12. Arms:
+each row with the vector of its month, and is tested on months 10 to 12. It is asked
+- whether a customer buys in the month (buys);
+- which customers of those who buy in it buy a product, for the 20 products most bought in months
+  2 to 9, the mean AUC over these (what).
+Arms:
 - aligned: each version starts from the one before it and is aligned to it, as `embed graph` does;
+- aligned slowly: the same at a tenth of the learning rate instead of a third;
 - updated: the first version, new entities added each month, as `embed graph --update` does;
-- rotated: every version from nothing, then turned onto the one before it, all else equal;
 - unaligned: every version from nothing;
+- rotated: the same versions, each turned onto the one before it;
 - fixed: the first version alone; who came later has no vector (zeros);
 - recency and frequency, without vectors: what a simple model gets.
 The rows are the same for all arms: customers who bought before the month. `residual` is the mean
@@ -50,7 +54,9 @@ if TYPE_CHECKING:
     from kgfeatures.types import FloatArray, IntArray
 
 LAST_TRAINED, MOST_ASKED = 9, 2000
-ARMS = ("aligned", "updated", "rotated", "unaligned")
+PRODUCTS = 20
+ARMS = ("aligned", "aligned slowly", "updated", "unaligned", "rotated")
+SLOWLY = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,9 @@ def shop(given: argparse.Namespace) -> pd.DataFrame:
     month = (at.dt.year - at.dt.year.min()) * 12 + at.dt.month
     lines["day"] = (at - at.min()).dt.days
     lines["month"] = month - month.min() + 1
+    names = np.sort(lines["customer"].unique())
+    kept = np.random.default_rng(given.seed).permutation(names)[: given.customers]
+    lines = lines[lines["customer"].isin(kept)].copy()
     lines["customer"] = pd.factorize(lines["customer"])[0]
     lines["product"] = lines["customer"].max() + 1 + pd.factorize(lines["product"])[0]
     return lines[lines["month"] <= given.months]
@@ -113,29 +122,27 @@ def numbered(triples: IntArray, ids: IntArray) -> IntArray:
 
 
 def trained(
-    name: str, before: Version | None, triples: IntArray, settings: TrainingSettings
+    name: str, before: Version, triples: IntArray, settings: TrainingSettings, anew: Version
 ) -> tuple[Version, float]:
-    """Return the next version of an arm, and its residual."""
-    ids = np.unique(triples[:, (0, 2)])
-    rows = numbered(triples, ids)
-    if before is None or name in ("rotated", "unaligned"):
-        vectors = fit(rows, len(ids), 1, settings)
-    elif name == "updated":
-        return updated(before, triples)
-    else:
-        start = continued(before.vectors, before.rows(ids), np.array([0]), rows)
-        slower = replace(settings, learning_rate=settings.learning_rate * CONTINUED_RATE)
-        vectors = fit(rows, len(ids), 1, slower, start=start)
-    if before is None:
-        return Version(ids, vectors, triples), 0.0
-    place = before.rows(ids)
-    moved = align(vectors, before.vectors, np.flatnonzero(place >= 0), place[place >= 0])
+    """Return the next version of an arm, and its residual; `anew` is the one from nothing."""
+    if name == "updated":
+        return updated(before, triples), 0.0
+    place = before.rows(anew.ids)
+    both = np.flatnonzero(place >= 0), place[place >= 0]
     if name == "unaligned":
-        return Version(ids, vectors, triples), moved.residual_before
-    return Version(ids, moved.vectors, triples), moved.residual
+        return anew, align(anew.vectors, before.vectors, *both).residual_before
+    vectors = anew.vectors
+    if name != "rotated":
+        rows = numbered(triples, anew.ids)
+        start = continued(before.vectors, place, np.array([0]), rows)
+        rate = settings.learning_rate * (SLOWLY if "slowly" in name else CONTINUED_RATE)
+        slower = replace(settings, learning_rate=rate)
+        vectors = fit(rows, len(anew.ids), 1, slower, start=start)
+    moved = align(vectors, before.vectors, *both)
+    return Version(anew.ids, moved.vectors, triples), moved.residual
 
 
-def updated(before: Version, triples: IntArray) -> tuple[Version, float]:
+def updated(before: Version, triples: IntArray) -> Version:
     """Return the version with new entities added; the old ones keep their vectors."""
     new = np.setdiff1d(np.unique(triples[:, (0, 2)]), before.ids)
     order = np.concatenate([before.ids, new])
@@ -148,7 +155,7 @@ def updated(before: Version, triples: IntArray) -> tuple[Version, float]:
         vectors = partial_fit(vectors, rows[~fresh], rows[fresh], len(order))
     ascending = np.argsort(order)
     entities = vectors.entities[ascending]
-    return Version(order[ascending], replace(vectors, entities=entities), triples), 0.0
+    return Version(order[ascending], replace(vectors, entities=entities), triples)
 
 
 def column(version: Version, customers: IntArray) -> FloatArray:
@@ -170,6 +177,34 @@ def new_pairs(version: Version, triples: IntArray, month: pd.DataFrame) -> float
     return evaluate(version.vectors, numbered(asked, version.ids), everything).mrr
 
 
+@dataclass
+class Asked:
+    """The rows of all months: who was a customer, who buys, and who buys which product."""
+
+    customers: list[IntArray] = field(default_factory=list)
+    buys: list[np.ndarray] = field(default_factory=list)
+    what: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, customers: IntArray, now: pd.DataFrame, products: IntArray) -> None:
+        """Remember a month."""
+        self.customers.append(customers)
+        self.buys.append(np.isin(customers, now["customer"]))
+        bought = [now.loc[now["product"] == product, "customer"] for product in products]
+        self.what.append(np.column_stack([np.isin(customers, who) for who in bought]))
+
+    def scores(self, columns: list[FloatArray], first_test: int) -> dict[str, float]:
+        """Return the AUC of both questions on the months from `first_test` on."""
+        what: list[float] = []
+        for product in range(self.what[0].shape[1]):
+            active = [rows[buys] for rows, buys in zip(columns, self.buys, strict=True)]
+            labels = [rows[buys, product] for rows, buys in zip(self.what, self.buys, strict=True)]
+            what.append(auc(active, labels, first_test))
+        return {
+            "buys": round(auc(columns, self.buys, first_test), 4),
+            "what": round(float(np.mean(what)), 4),
+        }
+
+
 def auc(columns: list[FloatArray], labels: list[np.ndarray], first_test: int) -> float:
     """Return the AUC on the later months of a model of the earlier ones."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
@@ -188,63 +223,78 @@ def habits(past: pd.DataFrame, customers: IntArray) -> FloatArray:
     return np.log1p(of.to_numpy(dtype=float))
 
 
-def main() -> None:
-    """Print a table and one JSON object."""
+def arguments() -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--generated", action="store_true", help="an invented shop")
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--customers", type=int, default=2000, help="so many of them, drawn")
+    parser.add_argument("--dim", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--months", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print a table and one JSON object."""
+    given = arguments()
     lines = shop(given)
     settings = settings_for("transe", dim=given.dim, epochs=given.epochs, seed=given.seed)
     arms = {name: Arm() for name in ARMS}
-    first: Version | None = None
-    fixed, simple, labels = [], [], []
+    others: dict[str, list[FloatArray]] = {"fixed": [], "recency and frequency": []}
     months = range(2, given.months + 1)
+    test = months.index(LAST_TRAINED + 1)
+    early = lines[lines["month"].between(2, LAST_TRAINED)]
+    products = early.drop_duplicates(["month", "customer", "product"])["product"]
+    products = products.value_counts().index[:PRODUCTS].to_numpy()
+    asked, first = Asked(), None
     for month in months:
         past, now = lines[lines["month"] < month], lines[lines["month"] == month]
         triples, customers = known(past), np.unique(past["customer"])
-        labels.append(np.isin(customers, now["customer"]))
-        simple.append(habits(past, customers))
+        asked.add(customers, now, products)
+        began = time.process_time()
+        ids = np.unique(triples[:, (0, 2)])
+        anew = Version(ids, fit(numbered(triples, ids), len(ids), 1, settings), triples)
+        arms["unaligned"].cpu_seconds += time.process_time() - began
+        first = first or anew
         for name, arm in arms.items():
             began = time.process_time()
-            if arm.version is None and first is not None:
-                arm.version = first  # all arms begin with the same
+            if arm.version is None:
+                arm.version = anew  # all arms begin with the same
             else:
-                arm.version, residual = trained(name, arm.version, triples, settings)
+                arm.version, residual = trained(name, arm.version, triples, settings, anew)
                 arm.residuals.append(residual)
             arm.cpu_seconds += time.process_time() - began
-            first = first or arm.version
             arm.columns.append(column(arm.version, customers))
             arm.mrr.append(new_pairs(arm.version, triples, now))
-        fixed.append(column(first, customers))
+        others["fixed"].append(column(first, customers))
+        others["recency and frequency"].append(habits(past, customers))
         print(f"month {month}: {len(triples):,} pairs, {len(customers):,} customers", flush=True)
-    test = months.index(LAST_TRAINED + 1)
-    found = {name: auc(arm.columns, labels, test) for name, arm in arms.items()}
-    found |= {"fixed": auc(fixed, labels, test), "recency and frequency": auc(simple, labels, test)}
-    print(f"{'arm':<22} {'AUC':>6} {'residual':>9} {'MRR':>7} {'CPU-s':>7}")
-    for name, value in found.items():
-        row = f"{name:<22} {value:>6.3f}"
+    columns = {name: arm.columns for name, arm in arms.items()} | others
+    found: dict[str, dict[str, float]] = {}
+    print(f"{'arm':<22} {'buys':>6} {'what':>6} {'residual':>9} {'MRR':>7} {'CPU-s':>7}")
+    for name, rows in columns.items():
+        found[name] = asked.scores(rows, test)
+        words = f"{name:<22} {found[name]['buys']:>6.3f} {found[name]['what']:>6.3f}"
         if name in arms:
             arm = arms[name]
-            later = arm.residuals[-(len(months) - 1) :]
-            row += f" {np.mean(later):>9.3f} {np.mean(arm.mrr):>7.4f} {arm.cpu_seconds:>7.1f}"
-        print(row)
+            found[name] |= {
+                "residual": round(float(np.mean(arm.residuals)), 4),
+                "mrr": round(float(np.mean(arm.mrr)), 4),
+                "cpu_seconds": round(arm.cpu_seconds, 1),
+            }
+            words += f" {found[name]['residual']:>9.3f} {found[name]['mrr']:>7.4f}"
+            words += f" {arm.cpu_seconds:>7.1f}"
+        print(words, flush=True)
     print(
         json.dumps(
             {
                 "shop": "generated" if given.generated else "online_retail",
-                "test_rows": sum(len(part) for part in labels[test:]),
-                "share_buying": round(float(np.concatenate(labels[test:]).mean()), 3),
-                "auc": {name: round(value, 4) for name, value in found.items()},
-                "residual": {
-                    name: round(float(np.mean(arm.residuals[-(len(months) - 1) :])), 4)
-                    for name, arm in arms.items()
-                },
-                "mrr": {name: round(float(np.mean(arm.mrr)), 4) for name, arm in arms.items()},
-                "cpu_seconds": {name: round(arm.cpu_seconds, 1) for name, arm in arms.items()},
+                "customers": given.customers,
+                "dim": given.dim,
+                "epochs": given.epochs,
+                "test_rows": sum(len(part) for part in asked.buys[test:]),
+                "arms": found,
             }
         )
     )

@@ -72,8 +72,10 @@ def run_update(
         used.model,
         _settings(used),
         known_at=known_at,
-        choice=training.Choice(used.parameters["without"], used.parameters["weights"]),
-        valid=used.parameters["valid"],
+        choice=training.Choice(
+            used.parameters.get("without", ()), used.parameters.get("weights", {})
+        ),
+        valid=used.parameters.get("valid", 0.0),
     )
 
     def work(conn: Connection[TupleRow], watch: Progress) -> dict[str, int]:
