@@ -18,6 +18,7 @@ from kgfeatures.errors import UnknownNameError, nearest
 
 __all__ = [
     "MODELS",
+    "SHOP_DIM",
     "ComplEx",
     "DistMult",
     "GraphVectors",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 MOST_NEGATIVES = 1024
+# Numbers per vector of a shop's graph, which is smaller and trained more often than a benchmark's.
+SHOP_DIM = 64
 
 MODELS: dict[str, type[ScoreFunction]] = {
     "transe": TransE,

@@ -110,7 +110,13 @@ def partial_fit(
         raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
-    base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
+    base = settings or settings_for(
+        vectors.model,
+        epochs=EPOCHS,
+        learning_rate=LEARNING_RATE,
+        estimate_all=False,  # half of the wrong answers are new entities, which stand for no others
+        dropout=0.0,
+    )
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
     rng = np.random.default_rng(chosen.seed)
     with torch_threads(chosen.threads):

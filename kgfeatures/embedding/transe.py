@@ -23,7 +23,7 @@ class TransE(ScoreFunction):
     scorer: ClassVar[str] = "transe_l2"
     operator: ClassVar[str] = "<->"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 128, "dropout": 0.1, "usual_epochs": 15,
+        "dim": 128, "estimate_all": True, "dropout": 0.1, "usual_epochs": 15,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
