@@ -149,36 +149,66 @@ as $$
         group by gap.customer_id, moment.cutoff
     ),
 
+    -- Every moment at which a window of breadth begins or ends: between two of them the exact time
+    -- does not matter.
+    bounds as (
+        select array_agg(distinct bound order by bound) as bounds
+        from moment
+        cross join lateral (
+            values (cutoff), (cutoff - interval '90 days'), (cutoff - interval '365 days')
+        ) as windows (bound)
+    ),
+
+    bought as (
+        select
+            interaction.customer_id,
+            interaction.product_id,
+            scope.since,
+            width_bucket(interaction.occurred_at, bounds) as slot
+        from raw.interaction
+        inner join scope on interaction.customer_id = scope.customer_id
+        cross join bounds
+        where interaction.event = 'purchase'
+    ),
+
     -- Each purchase of a product holds until the customer's next purchase of it, so that exactly
     -- one row per product is valid at a cut-off: the latest.
     latest as (
         select
-            interaction.customer_id,
-            scope.since,
-            interaction.occurred_at,
-            lead(interaction.occurred_at, 1, 'infinity') over (
-                partition by interaction.customer_id, interaction.product_id
-                order by interaction.occurred_at
-            ) as next_at
-        from raw.interaction
-        inner join scope on interaction.customer_id = scope.customer_id
-        where interaction.event = 'purchase'
+            customer_id,
+            since,
+            slot,
+            lead(slot) over (partition by customer_id, product_id order by slot) as next_slot
+        from bought
+    ),
+
+    latest_slot as (
+        select
+            latest.customer_id,
+            latest.since,
+            coalesce(bounds[latest.slot], '-infinity') as slot_at,
+            coalesce(bounds[latest.next_slot], 'infinity') as next_at,
+            count(*) as products
+        from latest
+        cross join bounds
+        where latest.next_slot > latest.slot or latest.next_slot is null
+        group by latest.customer_id, latest.since, slot_at, next_at
     ),
 
     breadth as (
         select
-            latest.customer_id,
+            latest_slot.customer_id,
             moment.cutoff,
-            count(*) filter (where occurred_at >= cutoff - interval '90 days') as products_90d,
-            count(*) as products_365d
-        from latest
+            sum(products) filter (where slot_at >= cutoff - interval '90 days') as products_90d,
+            sum(products) as products_365d
+        from latest_slot
         inner join moment
             on
-                latest.occurred_at < moment.cutoff
-                and latest.since < moment.cutoff
-                and latest.next_at >= moment.cutoff
-                and latest.occurred_at >= moment.cutoff - interval '365 days'
-        group by latest.customer_id, moment.cutoff
+                latest_slot.slot_at < moment.cutoff
+                and latest_slot.since < moment.cutoff
+                and latest_slot.next_at >= moment.cutoff
+                and latest_slot.slot_at >= moment.cutoff - interval '365 days'
+        group by latest_slot.customer_id, moment.cutoff
     ),
 
     home as (

@@ -164,7 +164,11 @@ as $$
             previous_at,
             count(*) as buyers
         from latest
-        where next_at > slot_at
+        where
+            next_at > slot_at
+            -- Of use at a cut-off after its since.
+            and next_at > since
+            and slot_at > since - interval '365 days'
         group by product_id, since, slot_at, next_at, previous_at
     ),
 
