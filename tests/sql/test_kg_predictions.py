@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString, cast
 
 import psycopg
 import pytest
@@ -21,6 +21,8 @@ from tests.sql.small_graph import (
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
+
+    from kgfeatures.db import Database
 
 
 @pytest.fixture
@@ -180,3 +182,16 @@ def test_k_below_one_is_refused(shop: Shop, call: str, k: int | None) -> None:
     kind, key = ("product", "p01") if call == "predict_head" else ("customer", "c0")
     with pytest.raises(psycopg.Error, match=f"k is {'null' if k is None else k}; it must be"):
         shop.keys(f"select * from kg.{call}('graph', '{kind}', '{key}', {relation}%s::int)", k)  # noqa: S608
+
+
+def test_readers_may_ask_everything(db: Database, reader: Connection[TupleRow]) -> None:
+    with db.transaction() as conn:
+        build(conn)
+    for call in (
+        "kg.predict_tail('graph', 'product', 'p00', 'has_colour', exclude_known => false)",
+        "kg.predict_head('graph', 'product', 'p00', 'bought', filters => '{\"bought\": \"p01\"}')",
+        "kg.similar('graph', 'product', 'p00')",
+        "kg.score('graph', 'customer', 'c0', 'bought', 'product', 'p00')",
+        "emb.scores(emb.model_in_use('graph'), kg.entity_id('product', 'p1'), 0, 'out', 'colour')",
+    ):
+        reader.execute(cast("LiteralString", f"select * from {call}")).fetchall()  # noqa: S608
