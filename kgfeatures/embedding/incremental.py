@@ -94,8 +94,8 @@ def partial_fit(
     new_triples : (m, 3) what is new, among new and old entities; relations are old ones.
     n_entities : old and new together.
     settings : of the passes; None takes the model's with `EPOCHS` and `LEARNING_RATE`. `dim` is
-        that of the vectors. Longer and faster passes lose more of the new entities' first places
-        and disturb old questions less.
+        that of the vectors; `estimate_all` and `dropout` are left out. Longer and faster passes
+        lose more of the new entities' first places and disturb old questions less.
 
     Raises
     ------
@@ -110,14 +110,9 @@ def partial_fit(
         raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
-    base = settings or settings_for(
-        vectors.model,
-        epochs=EPOCHS,
-        learning_rate=LEARNING_RATE,
-        estimate_all=False,  # half of the wrong answers are new entities, which stand for no others
-        dropout=0.0,
-    )
-    chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS)
+    base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
+    # Half of the wrong answers are new entities: they stand for no others.
+    chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS, estimate_all=False, dropout=0.0)
     rng = np.random.default_rng(chosen.seed)
     with torch_threads(chosen.threads):
         entities = placed(function, vectors, new_triples, n_entities, rng)
