@@ -28,7 +28,7 @@ KnownAt = Annotated[
 def graph(  # noqa: PLR0913
     *,
     model: Annotated[
-        str, typer.Option(help="transe, transe_l1, distmult, complex or rotate.")
+        str, typer.Option(help="transe, transe_l1, distmult, complex, rotate or transr.")
     ] = "transe",
     dim: Annotated[int, typer.Option(help="Numbers per vector.")] = 64,
     epochs: Annotated[
