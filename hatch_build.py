@@ -72,7 +72,8 @@ def environment() -> dict[str, str]:
     packages = list(found.submodule_search_locations or ()) if found else []
     folders = [f"{place}{tail}" for place in packages for tail in (f"{os.sep}bin", "")]
     path = [*folders, str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    return os.environ | {"PATH": os.pathsep.join(path)}
+    # Node asks its own list of authorities; behind a company's proxy only the system's knows them.
+    return {"NODE_USE_SYSTEM_CA": "1"} | os.environ | {"PATH": os.pathsep.join(path)}
 
 
 if __name__ == "__main__":
