@@ -119,6 +119,20 @@ class NeighborRows:
         self._weights.append(best[kept])
         self._counts[rows] = kept.sum(axis=1)
 
+    def add_sparse(self, rows: IntArray, weights: csr_matrix) -> None:
+        """Keep the same of weights that are mostly 0, (len(rows), n_products)."""
+        place = np.repeat(np.arange(len(rows)), np.diff(weights.indptr))
+        data, indices = np.asarray(weights.data, dtype=np.float32), np.asarray(weights.indices)
+        other = (data > 0) & (indices != rows[place])
+        place, columns, best = place[other], indices[other], data[other]
+        order = np.lexsort((columns, -best, place))
+        counts = np.bincount(place, minlength=len(rows))
+        rank = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
+        kept = order[rank < self._top]
+        self._columns.append(columns[kept].astype(np.int64))
+        self._weights.append(best[kept])
+        self._counts[rows] = np.minimum(counts, self._top)
+
     def matrix(self) -> csr_matrix:
         """Return the table, (n_products, n_products) of float32."""
         n = len(self._counts)

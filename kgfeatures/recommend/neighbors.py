@@ -61,6 +61,9 @@ class NeighborSettings:
             raise DataError(f"shrinkage is {self.shrinkage}; it must be at least 0")
 
 
+# A block with a smaller share of pairs bought together is never written out in full.
+SPARSE = 0.1
+
 COSINE = NeighborSettings(0.0, 0.5, 0.5, None, None, None)
 
 
@@ -106,7 +109,10 @@ def neighbor_tables(
     for block in row_blocks(np.arange(n) if products is None else products, n):
         together.look_at(block)
         for settings, table in zip(many, found, strict=True):
-            table.add(block, together.weights(settings))
+            if together.is_sparse(settings):
+                table.add_sparse(block, together.sparse_weights(settings))
+            else:
+                table.add(block, together.weights(settings))
     return [table.matrix() for table in found]
 
 
@@ -124,24 +130,49 @@ class _Together:
         self._buyers = csr_matrix(self._plain.T)
         self._right: dict[tuple[float, float | None], csr_matrix] = {}
         self._block: IntArray = np.zeros(0, dtype=np.int64)
-        self._sums: dict[tuple[float, float | None], NDArray[np.float32]] = {}
+        self._sums: dict[tuple[float, float | None], csr_matrix] = {}
+        self._dense: dict[tuple[float, float | None], NDArray[np.float32]] = {}
 
     def look_at(self, block: IntArray) -> None:
         """Forget the sums of other products."""
         self._block = block
         self._sums = {}
+        self._dense = {}
+
+    def is_sparse(self, settings: NeighborSettings) -> bool:
+        """Return whether few of the block's products were ever bought together with others."""
+        sums = self._sum(settings.customer_exponent, settings.trend_half_life_days)
+        return sums.nnz < SPARSE * len(self._block) * self._purchases.n_products
+
+    def sparse_weights(self, settings: NeighborSettings) -> csr_matrix:
+        """Return `weights` without its zeros, the same bits."""
+        sums = self._sum(settings.customer_exponent, settings.trend_half_life_days)
+        block = np.repeat(self._block, np.diff(sums.indptr))
+        weights = sums.data * _inverse_power(self._degree, settings.neighbor_exponent)[sums.indices]
+        weights *= _inverse_power(self._degree, settings.product_exponent)[block]
+        if settings.shrinkage > 0:
+            # Every sum has its entries at the same places: the pairs that were bought together.
+            both = self._sum(0.0, None).data
+            weights *= both / (both + np.float32(settings.shrinkage))
+        return csr_matrix((weights, sums.indices, sums.indptr), shape=sums.shape)
 
     def weights(self, settings: NeighborSettings) -> NDArray[np.float32]:
         """Return S of the block's products, (block, n_products)."""
-        sums = self._sum(settings.customer_exponent, settings.trend_half_life_days)
+        sums = self._full(settings.customer_exponent, settings.trend_half_life_days)
         weights = sums * _inverse_power(self._degree, settings.neighbor_exponent)
         weights *= _inverse_power(self._degree[self._block], settings.product_exponent)[:, None]
         if settings.shrinkage > 0:
-            both = self._sum(0.0, None)
+            both = self._full(0.0, None)
             weights *= both / (both + np.float32(settings.shrinkage))
         return weights
 
-    def _sum(self, exponent: float, half_life_days: float | None) -> NDArray[np.float32]:
+    def _full(self, exponent: float, half_life_days: float | None) -> NDArray[np.float32]:
+        key = (exponent, half_life_days)
+        if key not in self._dense:
+            self._dense[key] = self._sum(exponent, half_life_days).toarray()
+        return self._dense[key]
+
+    def _sum(self, exponent: float, half_life_days: float | None) -> csr_matrix:
         """Return Σ_u x_ui x_uj · 2^(−age_uj / half-life) / d_u^exponent, (block, n_products)."""
         key = (exponent, half_life_days)
         if key not in self._right:
@@ -149,8 +180,10 @@ class _Together:
             trend = self._purchases.matrix(decay(self._age, half_life_days))
             self._right[key] = csr_matrix(diags_array(by_customer) @ trend)
         if key not in self._sums:
-            sums = csr_matrix(self._buyers[self._block] @ self._right[key])
-            self._sums[key] = sums.astype(np.float32).toarray()
+            product = csr_matrix(self._buyers[self._block] @ self._right[key])
+            sums = csr_matrix(product, dtype=np.float32)
+            sums.sort_indices()
+            self._sums[key] = sums
         return self._sums[key]
 
 

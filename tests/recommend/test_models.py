@@ -93,6 +93,20 @@ def test_neighbors_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.Monke
     assert (Neighbors().fit(purchases).neighbors_ != whole).nnz == 0
 
 
+@pytest.mark.parametrize("top", [4, None])
+@pytest.mark.parametrize("shrinkage", [0.0, 2.0])
+def test_neighbors_are_the_same_bits_by_full_and_by_sparse_blocks(
+    monkeypatch: pytest.MonkeyPatch, top: int | None, shrinkage: float
+):
+    purchases, settings = random_purchases(), NeighborSettings(top=top, shrinkage=shrinkage)
+    found: list[tuple[bytes, ...]] = []
+    for share in (0.0, 2.0):
+        monkeypatch.setattr("kgfeatures.recommend.neighbors.SPARSE", share)
+        table = Neighbors(settings).fit(purchases).neighbors_
+        found.append(tuple(part.tobytes() for part in (table.data, table.indices, table.indptr)))
+    assert found[0] == found[1]
+
+
 def test_neighbor_scores_weigh_the_history_by_age():
     # Product 2 follows from 0 (bought 10 days before the last purchase) and from 1 (the last).
     customer, product = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 0, 2, 1, 2])
