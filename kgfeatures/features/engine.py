@@ -25,6 +25,7 @@ from kgfeatures.db import composing
 from kgfeatures.db.wide_tables.filling import Filled, History, fill, search_in
 from kgfeatures.db.wide_tables.pulling import pull
 from kgfeatures.errors import KGFeaturesError
+from kgfeatures.features.offline.tables import require_columns
 from kgfeatures.features.online_store import KGFeaturesOnlineStore
 from kgfeatures.features.online_store.layouts import searchable
 from kgfeatures.features.source import dsn_of_config
@@ -98,6 +99,7 @@ class KGFeaturesEngine(LocalComputeEngine):
         Raises
         ------
         DataError : no online table, vectors of another width.
+        UnknownNameError : a column that the source does not have.
         DatabaseError : PostgreSQL refused.
         """
         store: Any = self.online_store
@@ -114,6 +116,8 @@ class KGFeaturesEngine(LocalComputeEngine):
             else:
                 # Sources may name tables without their schema.
                 search_in(conn, offline.db_schema, "public")
+                source = composing.columns(conn, f"feature view {view.name!r}", history.relation)
+                require_columns(view.name, history.names, source)
             return fill(conn, table, history, mirror=mirror)
 
 

@@ -19,7 +19,7 @@ import yaml
 from kgfeatures.config import PACKAGE, shipped_folder
 from kgfeatures.db import connect
 from kgfeatures.db.environment import environment
-from kgfeatures.errors import ConfigError
+from kgfeatures.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -105,6 +105,7 @@ def open_store(
     Raises
     ------
     ConfigError : feature_store.yaml cannot be used.
+    DataError : Feast's registry is one of an older Feast.
     ServerError, DatabaseError : the database cannot be started or reached.
     """
     from feast import FeatureStore
@@ -112,9 +113,36 @@ def open_store(
     with contextlib.ExitStack() as stack:
         shop = database or stack.enter_context(connect())
         place = repository or Repository()
+        _require_registry(shop)
         store = FeatureStore(config=_config(place, environment(shop.dsn)))
         stack.callback(_close, store)
         yield store
+
+
+def _require_registry(shop: Database) -> None:
+    """Check that the tables of Feast's registry, where they are, are those of this Feast.
+
+    Feast makes tables that are missing, and never changes one.
+
+    Raises
+    ------
+    DataError : one lacks a column.
+    """
+    from feast.infra.registry.sql import metadata
+    from feast.version import get_version
+
+    held = {row["name"]: set(row["columns"]) for row in shop.rows("features.registry_tables")}
+    for table in metadata.sorted_tables:
+        missing = [
+            one.name for one in table.columns if one.name not in held.get(table.name, {one.name})
+        ]
+        if missing:
+            raise DataError(
+                f"feast_registry.{table.name} has no column {missing[0]!r}: an older Feast than "
+                f"{get_version()} made it; move the old registry away (alter schema feast_registry "
+                "rename to feast_registry_old; create schema feast_registry), then `kgfeatures "
+                "features apply` fills a new one"
+            )
 
 
 def parse_definitions(folder: Path) -> RepoContents:

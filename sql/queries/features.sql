@@ -58,6 +58,21 @@ select
         where kind = 'feature_view'
     ) as found;
 
+-- name: registry_tables
+-- The tables of Feast's registry, as they are. One row per table.
+select
+    class.relname as name,
+    array_agg(attribute.attname::text order by attribute.attnum) as columns
+from pg_class as class
+inner join pg_attribute as attribute on class.oid = attribute.attrelid
+where
+    class.relnamespace = to_regnamespace('feast_registry')
+    and class.relkind = 'r'
+    and attribute.attnum > 0
+    and not attribute.attisdropped
+group by class.relname
+order by class.relname;
+
 -- name: clear_catalogue
 -- Forgets what Feast's registry held when it was last read.
 delete from ops.catalogue

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import numpy as np
 import pytest
 
 from kgfeatures.errors import DataError
-from kgfeatures.features import online_features
+from kgfeatures.features import online_features, open_store
 from kgfeatures.steps.publish import publish
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,29 @@ def test_an_unknown_key_is_served_as_null_and_a_missing_one_is_an_error(shop) ->
     assert got["orders_total"].isna().all()
     with pytest.raises(DataError, match="lacks a key: customer_id"):
         online_features([{"customer": "c1"}], ["customer_profile"], database=shop)
+
+
+def test_no_rows_and_a_null_key_are_one_sentence_in_plain_feast_too(shop) -> None:
+    asked = ["customer_profile:orders_total"]
+    with open_store(shop) as store:
+        for rows, message in (
+            ([], "no entity rows; give one"),
+            ([{"customer_id": "c1"}, {"customer_id": None}], "'customer_id' is null in .* row 1"),
+        ):
+            with pytest.raises(DataError, match=message):
+                store.get_online_features(asked, rows)
+            with pytest.raises(DataError, match=message):
+                asyncio.run(store.get_online_features_async(asked, rows))
+
+
+def test_a_registry_of_an_older_feast_says_what_to_do(db) -> None:
+    with db.transaction() as conn:
+        conn.execute("create table feast_registry.entities (entity_name text, project_id text)")
+    with (
+        pytest.raises(DataError, match="entities has no column '.*': an older Feast than .*; move"),
+        open_store(db),
+    ):
+        pass
 
 
 def test_publishing_again_skips_and_notices_an_emptied_online_table(shop) -> None:

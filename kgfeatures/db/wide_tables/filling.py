@@ -53,6 +53,11 @@ class History:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """The source's names of all that is read."""
+        return [*self.columns.values(), self.event, *([self.created] if self.created else [])]
+
 
 @dataclass(frozen=True)
 class Filled:

@@ -12,6 +12,7 @@ from kgfeatures.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable
 
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -112,11 +113,22 @@ def described(conn: Connection[TupleRow], table: FeatureTable) -> FeatureTable:
     types = composing.columns(conn, f"feature view {table.view!r}", composing.foreign(table.source))
     needed = [key.source for key in table.keys] + [source for _, source in table.features]
     needed += [table.event] + ([table.created] if table.created else [])
-    for column in needed:
-        if column not in types:
-            raise UnknownNameError(
-                f"the source of feature view {table.view!r} has no column {column!r}"
-                f"{nearest(column, types)}"
-            )
+    require_columns(table.view, needed, types)
     keys = tuple(replace(key, sql=types[key.source]) for key in table.keys)
     return replace(table, keys=keys, types=types)
+
+
+def require_columns(view: str, needed: Iterable[str], known: Iterable[str]) -> None:
+    """Check that a feature view's source has the columns that are read.
+
+    Raises
+    ------
+    UnknownNameError : it lacks one; names the nearest.
+    """
+    names = list(known)
+    for column in needed:
+        if column not in names:
+            raise UnknownNameError(
+                f"the source of feature view {view!r} has no column {column!r}"
+                f"{nearest(column, names)}"
+            )

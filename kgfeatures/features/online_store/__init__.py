@@ -18,6 +18,7 @@ from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQLConfig
 
 from kgfeatures.db.wide_tables.sessions import Sessions
+from kgfeatures.errors import DataError
 from kgfeatures.features.online_store import searching, updating, writing
 from kgfeatures.features.online_store.catalogue import Changed
 from kgfeatures.features.online_store.layouts import Layouts
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from feast import Entity, FeatureView, RepoConfig
     from feast.filter_models import ComparisonFilter, CompoundFilter
+    from feast.online_response import OnlineResponse
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
 
@@ -179,6 +181,21 @@ class KGFeaturesOnlineStore(OnlineStore):
             self.online_read, config, table, entity_keys, requested_features
         )
 
+    def get_online_features(self, *given: Any, **named: Any) -> OnlineResponse:
+        """Return what Feast returns.
+
+        Raises
+        ------
+        DataError : there are no entity rows, or a key in one is null.
+        """
+        _require_rows(named.get("entity_rows"))
+        return super().get_online_features(*given, **named)
+
+    async def get_online_features_async(self, *given: Any, **named: Any) -> OnlineResponse:
+        """Return what Feast returns; raises what `get_online_features` raises."""
+        _require_rows(named.get("entity_rows"))
+        return await super().get_online_features_async(*given, **named)
+
     def _read_features_per_fv(
         self,
         config: RepoConfig,
@@ -291,13 +308,32 @@ class KGFeaturesOnlineStore(OnlineStore):
         self._reader(config).forget()
 
 
+def _require_rows(rows: Any) -> None:
+    if isinstance(rows, list) and not rows:
+        raise DataError("there are no entity rows; give one per key to look up")
+
+
 def _unique(
     view: FeatureView, values: dict[str, list[Value]], join_keys: dict[str, str]
 ) -> tuple[Mapping[str, Sequence[Value]], Any, int]:
     """Return the different keys of a request, a column per join key, and where each one is asked.
 
     Feast finds them; it gives a mapping per key.
+
+    Raises
+    ------
+    DataError : a key is null.
     """
-    found, indexes, length = _FEAST._get_unique_entities(view, values, join_keys)  # noqa: SLF001
+    try:
+        found, indexes, length = _FEAST._get_unique_entities(view, values, join_keys)  # noqa: SLF001
+    except TypeError:
+        for name, column in values.items():
+            row = next((n for n, one in enumerate(column) if one.WhichOneof("val") is None), None)
+            if row is not None:
+                raise DataError(
+                    f"key {name!r} is null in entity row {row} (from 0); every row needs its keys: "
+                    "fill or drop such rows"
+                ) from None
+        raise
     names = list(found[0]) if found else []
     return {name: [one[name] for one in found] for name in names}, indexes, length

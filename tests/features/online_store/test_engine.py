@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from kgfeatures.errors import DataError
+from kgfeatures.errors import DataError, UnknownNameError
 from tests.features.online_store.conftest import NOW, apply, key, make_config, make_view, row
 
 pytestmark = pytest.mark.slow
@@ -97,6 +97,13 @@ def test_a_view_without_entities_is_materialized_to_its_newest_row(
         served = database.sql("select rain from online.weather")
         assert served["rain"].tolist() == [rain]
     assert engine.fill(view, None, None, mirror=True).rows == 0
+
+
+def test_a_column_that_the_source_lost_is_named_with_the_nearest(engine, database, view) -> None:
+    with database.transaction() as conn:
+        conn.execute(f"alter table feature.{view.name} rename column note to notes")
+    with pytest.raises(UnknownNameError, match="no column 'note'; did you mean 'notes'"):
+        engine.fill(view, None, None)
 
 
 def test_only_rows_between_two_times_are_taken_and_older_ones_change_nothing(
