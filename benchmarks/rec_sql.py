@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from kgfeatures.db import Database
-    from kgfeatures.recommend.favourites import Served
+    from kgfeatures.recommend.served import Served
     from kgfeatures.steps.recommend_shop import Shop
 
 DAYS, SEED, BASKET_LINES = 365, 7, 5.0
@@ -94,7 +94,8 @@ def fitted(conn: Connection[Any]) -> tuple[Shop, Served]:
     """Return the shop and the very blend that SQL serves, fitted in Python."""
     from kgfeatures.db import queries
     from kgfeatures.recommend import NeighborSettings
-    from kgfeatures.recommend.favourites import Favourites, Served
+    from kgfeatures.recommend.favourites import Favourites
+    from kgfeatures.recommend.served import Served
     from kgfeatures.steps import recommend_model, recommend_shop
     from kgfeatures.types import NoProgress
 

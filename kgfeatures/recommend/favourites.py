@@ -16,7 +16,6 @@ from kgfeatures.recommend.base import Purchases, Recommender, decay, top_k
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kgfeatures.recommend.blend import Blend
     from kgfeatures.types import IntArray
 
 
@@ -77,38 +76,6 @@ class Favourites(Recommender):
         there = np.flatnonzero(segment >= 0)
         if len(there):
             scores[there] = self.favourites_[segment[there]].toarray()
-        return scores
-
-
-class Served(Recommender):
-    """A blend for customers with purchases; favourites, then popularity, for all others.
-
-    Parameters
-    ----------
-    blend : with a part called "popular".
-    favourites : of segments.
-    """
-
-    def __init__(self, blend: Blend, favourites: Favourites) -> None:
-        self.blend = blend
-        self.favourites = favourites
-
-    def fit(self, purchases: Purchases) -> Self:
-        """Fit both."""
-        self.blend.fit(purchases)
-        self.favourites.fit(purchases)
-        return super().fit(purchases)
-
-    def score(self, customers: IntArray) -> NDArray[np.float64]:
-        """Return the blend's score, or favourites and popularity by what the latter weighs."""
-        self.check_fitted()
-        scores = self.blend.score(customers)
-        bought = np.bincount(self.purchases_.customer, minlength=self.purchases_.n_customers)
-        new = np.flatnonzero(bought[customers] == 0)
-        if len(new):
-            weight = self.blend.weights_["popular"]
-            popular = weight * self.blend.parts["popular"].scaled(customers[new])
-            scores[new] = (1 - weight) * self.favourites.score(customers[new]) + popular
         return scores
 
 

@@ -12,7 +12,8 @@ from kgfeatures.db import queries
 from kgfeatures.db.migrations import repeat
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.errors import DataError
-from kgfeatures.recommend.favourites import Favourites, Served
+from kgfeatures.recommend.favourites import Favourites
+from kgfeatures.recommend.served import Served
 from kgfeatures.steps.recommend_model import (
     Fitted,
     blend_of,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -46,8 +47,8 @@ USUAL_WEIGHTS = {
     "factors": 0.15,
     "popular": 0.1,
 }
-# So many scores of one signal are looked at when weights are fitted, by 300 to 1,000 customers.
-SCORES_ASKED = 4_000_000
+# Asked when weights are fitted; looked at are so many best products of every signal for each.
+CUSTOMERS, CANDIDATES = 2000, 100
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def fit(signals: Signals, progress: Progress) -> Fitted:
         progress.start(f"{name.replace('_', ' ')}, as known {HELD_OUT_DAYS:.0f} days ago")
         part.fit(asked.known)
     others = {name: part for name, part in parts.items() if name not in OF_THE_GRAPH}
-    found, ndcg = fit_weights(others, asked, always=LEAST, progress=progress)
+    search = partial(fit_weights, asked=asked, candidates=CANDIDATES, progress=progress)
+    found, ndcg = search(others, always=LEAST)
     without = checked(found)
     fitted = Fitted(without, without, ndcg, ndcg, n)
     if len(others) == len(parts):
@@ -181,9 +183,7 @@ def fit(signals: Signals, progress: Progress) -> Fitted:
     # The graph's signals beside the best blend without them.
     rest = Fixed(others, found).adopt(asked.known)
     beside = {name: part for name, part in parts.items() if name in OF_THE_GRAPH}
-    found, ndcg = fit_weights(
-        {"rest": rest, **beside}, asked, always=LEAST_OF_THE_GRAPH, progress=progress
-    )
+    found, ndcg = search({"rest": rest, **beside}, always=LEAST_OF_THE_GRAPH)
     share = found.pop("rest")
     weights = {name: share * weight for name, weight in without.items()} | found
     return replace(fitted, weights=checked(weights), ndcg=ndcg)
@@ -209,7 +209,6 @@ def _question(shop: Shop) -> Question:
     """Return what was known 60 days ago and newly bought since; evenly spaced customers."""
     day = shop.lines.day
     whole = question(shop.lines, max(day.max() - HELD_OUT_DAYS, (day.min() + day.max()) / 2))
-    most = int(np.clip(SCORES_ASKED // max(1, shop.lines.n_products), 300, 1000))
     n = len(whole.asked)
-    rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, most)).astype(np.int64))
+    rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, CUSTOMERS)).astype(np.int64))
     return Question(whole.known, whole.asked[rows], csr_matrix(whole.wanted[rows]))

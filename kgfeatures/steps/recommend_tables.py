@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from kgfeatures.recommend import Recommender
-    from kgfeatures.recommend.favourites import Served
+    from kgfeatures.recommend.served import Served
     from kgfeatures.steps.recommend_model import Fitted, Signals
     from kgfeatures.steps.recommend_shop import Segments, Shop
     from kgfeatures.types import Progress

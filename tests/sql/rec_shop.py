@@ -21,8 +21,9 @@ from kgfeatures.recommend import (
     Purchases,
     Texts,
 )
-from kgfeatures.recommend.favourites import Favourites, Served
+from kgfeatures.recommend.favourites import Favourites
 from kgfeatures.recommend.latent import Latent
+from kgfeatures.recommend.served import Served
 from kgfeatures.steps.recommend import RecommendSettings
 from kgfeatures.types import entity_ids, relation_id
 

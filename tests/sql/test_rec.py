@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from kgfeatures.recommend.favourites import Served
+    from kgfeatures.recommend.served import Served
 
 OF_HISTORY = ("bought_together", "shared_triples", "text", "factors")
 SMALL = SmallShop()
@@ -435,3 +435,16 @@ def test_the_reader_may_ask_for_recommendations_and_write_nothing(shop: Database
         reader.execute("set transaction read write")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("delete from rec.popular")
+
+
+def test_a_customer_with_thousands_of_purchases_is_answered(shop: Database):
+    with shop.transaction() as conn, conn.transaction(force_rollback=True):
+        conn.execute(
+            "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
+            " occurred_at) select 1, -n - 1, 'c0009',"
+            " 'p' || lpad(n::text, greatest(3, length(n::text)), '0'), 'purchase',"
+            " '2024-03-01' from generate_series(0, 5000) as n where n <> 29"
+        )
+        assert conn.execute("select count(*) from rec.history('c0009')").fetchone()[0] > 4990
+        found = conn.execute("select product_id from rec.recommend('c0009')").fetchall()
+    assert found == [(PRODUCTS[29],)]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kgfeatures.db import Database, transport
-from kgfeatures.errors import DataError
+from kgfeatures.errors import BusyError, DataError
 from kgfeatures.recommend import NeighborSettings
 from kgfeatures.steps.recommend import OUTPUTS, RecommendSettings, recommend
 
@@ -156,3 +156,61 @@ def test_without_purchases_there_is_nothing_to_recommend_from(db: Database):
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any], words: str):
     with pytest.raises(DataError, match=words):
         RecommendSettings(**wrong)
+
+
+def test_lists_may_be_left_as_they_are(db: Database):
+    with db.transaction() as conn:
+        load(conn)
+    recommend(db)
+    before = db.sql("select * from feature.customer_recommendation order by customer_id")
+    result = recommend(db, RecommendSettings(weights={"popular": 1}, lists=False))
+    assert "feature.customer_recommendation" not in result.rows
+    after = db.sql("select * from feature.customer_recommendation order by customer_id")
+    pd.testing.assert_frame_equal(before, after)
+    assert db.sql("select weight from rec.blend where signal = 'popular'")["weight"][0] == 1
+
+
+def test_two_at_once_are_told_apart(db: Database):
+    with db.transaction() as conn:
+        load(conn)
+
+    class Rival:
+        """Starts a second run while the first is at work."""
+
+        said = ""
+
+        def start(self, *_: object) -> None:
+            if not self.said:
+                with pytest.raises(BusyError) as caught:
+                    recommend(db)
+                self.said = str(caught.value)
+
+        def advance(self, n: int = 1) -> None: ...
+
+        def note(self, text: str) -> None: ...
+
+    rival = Rival()
+    recommend(db, progress=rival)
+    assert "step 'recommend' is already running" in rival.said
+    assert db.sql("select count(*) as n from rec.run")["n"][0] == 1
+
+
+def test_baskets_make_complements(db: Database):
+    with db.transaction() as conn:
+        load(conn)
+        conn.execute("update raw.interaction set basket_id = (row_id / 3)::text")
+        # Twelve baskets hold exactly these two.
+        conn.execute(
+            "insert into raw.interaction (source_id, row_id, customer_id, product_id, event,"
+            " occurred_at, basket_id) select 1, 1000 + n, 'c1', 'pair' || n %% 2, 'purchase',"
+            " '2024-02-01', 'x' || n / 2 from generate_series(0, 23) as n".replace("%%", "%")
+        )
+    recommend(db)
+    found = db.sql("select * from rec.complements('pair0')")
+    assert found["complement_id"].tolist() == ["pair1"]
+    assert found["baskets"].tolist() == [12]
+    n = db.sql(
+        "select count(distinct basket_id) as n from raw.interaction where event = 'purchase'"
+    )["n"][0]
+    assert found["lift"][0] == pytest.approx(12 * n / 12**2, rel=1e-6)
+    assert found["score"][0] == pytest.approx(12 / 17, rel=1e-6)
