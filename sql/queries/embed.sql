@@ -286,5 +286,5 @@ order by model.alias asc, in_use desc, model.known_at desc, model.model_id asc;
 -- name: expire
 -- Removes the vectors of versions that were replaced too long ago. One row per version removed.
 -- Params: alias text, keep_days int.
-select model_id
-from emb.expire(%(alias)s, make_interval(days => %(keep_days)s)) as expired (model_id);
+select expired as model_id
+from emb.expire(%(alias)s, make_interval(days => %(keep_days)s)) as expired;
