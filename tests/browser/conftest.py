@@ -15,7 +15,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
+from psycopg.conninfo import make_conninfo
 
 from kgfeatures.db import Database
 
@@ -59,6 +60,7 @@ def lab(shop: Database, chromium: str, tmp_path: Path) -> Iterator[str]:
     # Nothing of this user's Jupyter is read, nothing is written to it.
     own = {
         "KGFEATURES_DSN": shop.dsn,
+        "KGFEATURES_READER_DSN": make_conninfo(shop.dsn, user="kgf_reader"),
         "HOME": str(tmp_path),
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
@@ -97,6 +99,7 @@ def page(chromium: str) -> Iterator[Page]:
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.set_default_timeout(PATIENCE * 1000)
+            expect.set_options(timeout=PATIENCE * 1000)
             yield page
         finally:
             browser.close()

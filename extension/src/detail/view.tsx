@@ -294,6 +294,7 @@ function Lineage({ entry, shared }: IEntryProps): React.JSX.Element {
 function Names({ names }: { names: readonly string[] }): React.JSX.Element {
   return (
     <>
+      {names.length === 0 && '–'}
       {names.map((name, index) => (
         <React.Fragment key={name}>
           {index > 0 && ', '}
