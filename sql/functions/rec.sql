@@ -207,7 +207,7 @@ begin
     ),
 
     -- Unnested side by side where they are selected: a third quicker than in the from clause.
-    entry as (
+    entry as not materialized (
         select
             list.ignored,
             list.together,

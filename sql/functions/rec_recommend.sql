@@ -188,7 +188,8 @@ begin
                 or popular.product_id in (select allowed.product_id from allowed)
             )
         order by popular.score desc, popular.product_no
-        limit k
+        -- Some more: in single precision neighbours may be equal and change places.
+        limit k::bigint + 10
     ),
 
     best as (
