@@ -13,7 +13,8 @@ The graph is who bought what, and the relations of the products that were bought
   same customers, summed over what the customer bought; for an attribute the share of products
   with each other attribute that have it, summed; for cold products the attributes that the
   customer's products have, rare ones counting more;
-- half-half adds the ranks by co-occurrence and by the model, purchases only;
+- half-half adds the ranks by co-occurrence and by the model, and with popularity those by
+  popularity and by the model, purchases only;
 - a model learns of cold products that nobody buys them, so they are ranked among themselves;
   "placed" gives them the mean vector of the 20 bought products that share most attributes with
   them, rare ones counting more.
@@ -230,6 +231,7 @@ def main() -> None:
     parser.add_argument("--model", default="transe")
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weight", type=int, default=1, help="of the products' relations")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -245,7 +247,8 @@ def main() -> None:
         f"{shop.n_entities:,} entities; {len(train):,} triples learned",
         flush=True,
     )
-    settings = settings_for(given.model, dim=given.dim, epochs=given.epochs, seed=given.seed)
+    names = ("dim", "epochs", "dropout", "seed")
+    settings = settings_for(given.model, **{name: getattr(given, name) for name in names})
     began = time.process_time()
     learned_triples = np.repeat(train, np.where(train[:, 1] == 0, 1, given.weight), axis=0)
     vectors = fit(learned_triples, *shop.sizes, settings, model=given.model)
@@ -268,6 +271,8 @@ def main() -> None:
             ways["placed"] = model_scores(placed(vectors, base, np.flatnonzero(candidates)))
         if number == 0:
             ways["half-half"] = half_half(ways.get("placed", learned), near)
+        if name == BOUGHT:
+            ways["with popularity"] = half_half(learned, base.popularity)
         found = {way: summary(places(by, asked, shop, candidates)) for way, by in ways.items()}
         result[name] = {"triples": len(asked), "candidates": int(candidates.sum()), **found}
         cells = "  ".join(f"{way} {m['mrr']:.3f} / {m['hits10']:.3f}" for way, m in found.items())
@@ -280,6 +285,7 @@ def main() -> None:
                 "model": given.model,
                 "dim": given.dim,
                 "epochs": given.epochs,
+                "dropout": given.dropout,
                 "weight": given.weight,
                 "seed": given.seed,
                 "cpu_seconds": round(seconds, 1),
