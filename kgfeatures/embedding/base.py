@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # How often a graph is visited when nobody says: see TrainingSettings.passes.
 DEFAULT_EPOCHS = 12
-DENSE_DEGREE = 32
-SPARSE_TIMES = 4
 MOST_VISITS = 20_000_000
 
 
@@ -134,7 +132,7 @@ class TrainingSettings:
     dim : numbers per vector.
     epochs : passes over the triples; None takes what suits the graph, see `passes`. A budget in
         seconds is an argument of `fit`.
-    usual_epochs : what None starts from, for a graph with `DENSE_DEGREE` triples per entity.
+    usual_epochs : what None starts from, see `passes`.
     batch_size : triples per step; each asks two questions.
     negatives : wrong answers drawn per step, without replacement.
     estimate_all : let each wrong answer drawn stand for as many entities as were not drawn, so that
@@ -173,18 +171,13 @@ class TrainingSettings:
             raise DataError(f"dropout is {self.dropout}; it must be in [0, 1)")
         precision.resolve(self.precision)
 
-    def passes(self, n_triples: int, n_entities: int | None = None) -> int:
-        """Return the number of epochs over so many triples of so many entities.
+    def passes(self, n_triples: int) -> int:
+        """Return the number of epochs over so many triples.
 
-        Without `epochs` these are `usual_epochs`; up to `SPARSE_TIMES` as many where an entity has
-        fewer triples than `DENSE_DEGREE`, because what counts is how often its row moves; and
-        fewer where they would visit more than `MOST_VISITS` triples.
+        Without `epochs` these are `usual_epochs`, fewer where they would visit more than
+        `MOST_VISITS` triples.
         """
-        if self.epochs is not None:
-            return self.epochs
-        sparse = DENSE_DEGREE * (n_entities or 0) / (2 * n_triples)
-        times = min(max(1.0, sparse), SPARSE_TIMES)
-        return max(1, min(round(self.usual_epochs * times), MOST_VISITS // n_triples))
+        return self.epochs or max(1, min(self.usual_epochs, MOST_VISITS // n_triples))
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class ProjectedTrainer(Trainer):
 
     def default_steps(self) -> int:
         """Return twice the steps of half the epochs, at least of one."""
-        epochs = self.settings.passes(len(self.sampler.triples), self.sizes[0])
+        epochs = self.settings.passes(len(self.sampler.triples))
         return 2 * self.sampler.steps_per_epoch * max(1, epochs // 2)
 
     @property

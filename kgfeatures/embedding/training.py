@@ -80,8 +80,7 @@ class Trainer:
 
     def default_steps(self) -> int:
         """Return how many steps the settings' epochs take."""
-        epochs = self.settings.passes(len(self.sampler.triples), self.sizes[0])
-        return epochs * self.sampler.steps_per_epoch
+        return self.settings.passes(len(self.sampler.triples)) * self.sampler.steps_per_epoch
 
     def start_from(self, given: GraphVectors) -> None:
         """Take all start values from vectors, one row for each of ours.

@@ -185,14 +185,7 @@ def test_a_large_graph_is_visited_less_often_by_default() -> None:
     assert TrainingSettings().passes(5_000_000) == 4
     assert TrainingSettings().passes(10**9) == 1
     assert TrainingSettings(epochs=3).passes(5_000_000) == 3
-
-
-def test_a_sparse_graph_is_visited_more_often_by_default() -> None:
-    assert TrainingSettings().passes(160, 10) == DEFAULT_EPOCHS  # 32 triples for each entity
-    assert TrainingSettings().passes(80, 10) == 2 * DEFAULT_EPOCHS
-    assert TrainingSettings().passes(10, 10) == 4 * DEFAULT_EPOCHS
-    assert TrainingSettings().passes(5_000_000, 10**7) == 4
-    assert TrainingSettings(epochs=3).passes(80, 10) == 3
+    assert TrainingSettings(usual_epochs=20).passes(1024) == 20
 
 
 def test_adagrad_adds_up_repeated_rows_and_moves_no_others() -> None:
