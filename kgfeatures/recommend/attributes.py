@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_matrix, diags_array
 
 from kgfeatures.errors import DataError
 from kgfeatures.recommend.item_item import ItemItem, nearest_rows, unit_rows
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
     from kgfeatures.recommend.base import Purchases
 
 
@@ -29,6 +28,9 @@ class Attributes(ItemItem):
         column stands for one relation and tail.
     top : neighbours kept per product; None keeps all.
     memory_half_life_days : after which a customer's own purchase counts half; None never.
+    idf_power : p of the weights idf_a^p; higher lets rare attributes say more.
+    length_exponent : q, S_ij = Σ_a idf_a^2p / (‖i‖ ‖j‖)^q; 1 is the cosine, less prefers products
+        that share much over those of which little else is said.
     """
 
     def __init__(
@@ -36,10 +38,15 @@ class Attributes(ItemItem):
         attributes: csr_matrix,
         top: int | None = 100,
         memory_half_life_days: float | None = 60.0,
+        *,
+        idf_power: float = 1.0,
+        length_exponent: float = 1.0,
     ) -> None:
         super().__init__(memory_half_life_days)
         self.attributes = attributes
         self.top = top
+        self.idf_power = idf_power
+        self.length_exponent = length_exponent
 
     def table(self, purchases: Purchases) -> csr_matrix:
         """Return the cosines of idf-weighted attributes.
@@ -54,8 +61,12 @@ class Attributes(ItemItem):
         return nearest_rows(self.weighted(), self.top)
 
     def weighted(self) -> csr_matrix:
-        """Return the idf-weighted attributes brought to length 1; rows of none are 0."""
+        """Return the weighted attributes, of length 1 by default; rows of none are 0."""
         has = self.attributes.copy()
         products = np.bincount(has.indices)
-        has.data = np.log((len(has.indptr) - 1) / products[has.indices])
-        return unit_rows(has)
+        has.data = np.log((len(has.indptr) - 1) / products[has.indices]) ** self.idf_power
+        if self.length_exponent == 1:
+            return unit_rows(has)
+        squares = np.asarray(has.multiply(has).sum(axis=1)).ravel()
+        factor = np.where(squares > 0, squares, 1.0) ** (-self.length_exponent / 2)
+        return csr_matrix(diags_array(factor) @ has)

@@ -15,6 +15,7 @@ import numpy as np
 from kgfeatures.recommend.attributes import Attributes
 from kgfeatures.recommend.blend import Blend
 from kgfeatures.recommend.evaluation import Estimate, bootstrap, hit_rate_at_k
+from kgfeatures.recommend.lineup import best_memory, ways_of
 from kgfeatures.recommend.neighbors import Neighbors
 from kgfeatures.recommend.popular import Popular
 from kgfeatures.recommend.propagated import Propagated
@@ -77,9 +78,8 @@ def cold_start(
     -------
     cold : None where nothing is said of products, or nobody wants one that was removed.
     """
-    content = _content(parts)
     asked = sample(cold(protocol.validation, share, seed), CUSTOMERS)
-    if not content or len(asked.asked) == 0:
+    if len(asked.asked) == 0 or not (content := _content(parts, asked)):
         return None
     rounds = min(ROUNDS, int(1 / share))
     told = progress or NoProgress()
@@ -103,12 +103,17 @@ def cold_start(
     return Cold(products, customers, weights, found)
 
 
-def _content(parts: Mapping[str, Recommender]) -> dict[str, ItemItem]:
-    """Return the recommenders that need no purchases of a product to find it."""
+def _content(parts: Mapping[str, Recommender], asked: Exam) -> dict[str, ItemItem]:
+    """Return the recommenders that need no purchases of a product to find it.
+
+    What serves products that are sold may serve others less: attributes are weighed anew.
+    """
     found: dict[str, ItemItem] = {}
     together = parts.get("item-item")
     settings = together.settings if isinstance(together, Neighbors) else None
     for name, part in parts.items():
+        if isinstance(part, Attributes):
+            part = best_memory(ways_of(part.attributes), asked)
         if isinstance(part, Attributes | Texts):
             found[name] = part
             found[f"item-item by {name}"] = Propagated(part.neighbors_, settings)

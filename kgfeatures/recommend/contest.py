@@ -14,14 +14,21 @@ from kgfeatures.recommend.attributes import Attributes
 from kgfeatures.recommend.blend import Blend
 from kgfeatures.recommend.coldstart import Cold, cold_start
 from kgfeatures.recommend.item_item import unit_rows
-from kgfeatures.recommend.lineup import OF_THE_GRAPH, POPULAR, lineup, of_vectors, settings_of
+from kgfeatures.recommend.lineup import (
+    BY_VECTORS,
+    OF_THE_GRAPH,
+    POPULAR,
+    lineup,
+    of_vectors,
+    settings_of,
+)
 from kgfeatures.recommend.marking import Paper, Row, ratio
 from kgfeatures.recommend.protocols import sample
 from kgfeatures.recommend.weights import fit_weights
 from kgfeatures.types import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from scipy.sparse import csr_matrix
 
@@ -107,12 +114,12 @@ def contest(
     rows: dict[str, Row] = {}
     told.start("ask everybody", len(parts) + len(weights))
     for name, model in parts.items():
-        rows[name] = paper.mark(model, seconds[name], settings_of(model))
+        rows[name] = paper.mark(model, _spent([name], seconds, train), settings_of(model))
         told.advance()
     for name, shares in weights.items():
         used = {signal: parts[signal] for signal, share in shares.items() if share > 0}
         blend = Blend(used, {signal: shares[signal] for signal in used}).adopt(protocol.test.known)
-        rows[name] = paper.mark(blend, sum(seconds[signal] for signal in used), shares)
+        rows[name] = paper.mark(blend, _spent(list(used), seconds, train), shares)
         told.advance()
     gain = ratio(rows[BLEND], rows[WITHOUT], "hr@10") if WITHOUT in rows else None
     # Last of all, because it fits the models anew.
@@ -156,14 +163,15 @@ def _fit(
         model.fit(learned)
         seconds[name] = time.process_time() - began
         model.remember(protocol.test.known)
-    for name in _of_vectors(parts):
-        seconds[name] += 0.0 if train is None else train.seconds
     return seconds
 
 
-def _of_vectors(parts: Mapping[str, Recommender]) -> list[str]:
-    """Return the names of the parts that rank by graph vectors."""
-    return [name for name in parts if name.startswith("TransE")]
+def _spent(names: Sequence[str], seconds: Mapping[str, float], train: _Timed | None) -> float:
+    """Return the CPU seconds of some models; the training that two share counts once."""
+    total = sum(seconds[name] for name in names)
+    if train is None or not any(name in BY_VECTORS for name in names):
+        return total
+    return total + train.seconds
 
 
 def _alike(described: Described, asked: Exam) -> csr_matrix:

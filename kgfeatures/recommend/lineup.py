@@ -51,13 +51,15 @@ NEIGHBOR_GRID: Mapping[str, tuple[float | None, ...]] = {
     "trend_half_life_days": (None, 120.0, 60.0),
     "top": (50, 100, 200),
 }
-TOPS = (50, 200)
+TOPS, MOST = (50, 200), 200
+ATTRIBUTE_WEIGHTS = ((1.0, 1.0), (2.0, 1.0), (1.5, 0.5))
 HALF_LIVES, WINDOWS = (None, 120.0, 60.0, 30.0, 10.0), (90.0, 30.0)
 # Factors, regularisation, weight of a purchase.
 ALS_SETTINGS = ((64, 0.05, 10.0), (128, 1.0, 10.0), (256, 0.05, 10.0))
 LIKE_CUSTOMERS = ((0.5, 200), (0.25, 200))
 
-OF_THE_GRAPH = ("attributes", "TransE", "TransE dot")
+BY_VECTORS = ("TransE", "TransE dot")
+OF_THE_GRAPH = ("attributes", *BY_VECTORS)
 POPULAR = "popular"
 
 
@@ -123,8 +125,7 @@ def lineup(
         found["ALS table"] = best_memory([Latent(Als(*made_of))], some)
     if described.attributes is not None:
         told.start("choose attributes")
-        has = described.attributes
-        found["attributes"] = best_memory([Attributes(has, top) for top in TOPS], some)
+        found["attributes"] = best_memory(ways_of(described.attributes), some)
     for name, vectors in described.texts.items():
         told.start(f"choose texts {name}")
         found[f"texts {name}"] = best_memory([Texts(vectors, top) for top in TOPS], some)
@@ -138,10 +139,18 @@ def lineup(
     return found
 
 
+def ways_of(attributes: csr_matrix) -> list[Attributes]:
+    """Return recommenders by attributes that weigh them in different ways, not fitted."""
+    return [
+        Attributes(attributes, MOST, idf_power=power, length_exponent=exponent)
+        for power, exponent in ATTRIBUTE_WEIGHTS
+    ]
+
+
 def of_vectors(vectors: GraphDistance) -> dict[str, Recommender]:
     """Return both forms of a ranking by graph vectors, not fitted."""
     dot = GraphDistance(vectors.customers, vectors.products, vectors.bought, form="dot")
-    return {"TransE": vectors, "TransE dot": dot}
+    return dict(zip(BY_VECTORS, (vectors, dot), strict=True))
 
 
 def best(models: Sequence[Recommender], asked: Exam) -> Recommender:

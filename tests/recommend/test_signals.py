@@ -55,6 +55,20 @@ def test_attributes_weigh_the_rare_and_forget_what_everybody_has():
     assert np.allclose(found, found.T)
 
 
+def test_attributes_weigh_rare_ones_and_lengths_as_asked():
+    has = np.array([[1, 1, 1], [1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 1, 0]])
+    purchases = Purchases(np.zeros(1, int), np.zeros(1, int), np.zeros(1), 1, 6)
+    model = Attributes(csr_matrix(has), top=None, idf_power=1.5, length_exponent=0.5)
+    found = model.fit(purchases).neighbors_.toarray()
+    weight = [math.log(6 / count) ** 1.5 for count in (2, 4, 3)]
+    length = [math.hypot(*(w * x for w, x in zip(weight, row, strict=True))) for row in has]
+    for i in range(6):
+        for j in range(6):
+            shared = sum(w * w * a * b for w, a, b in zip(weight, has[i], has[j], strict=True))
+            expected = shared / math.sqrt(length[i] * length[j]) if shared and i != j else 0
+            assert found[i, j] == pytest.approx(expected, rel=1e-5)
+
+
 def test_attributes_recommend_products_that_nobody_bought():
     has = np.array([[1, 0], [1, 0], [0, 1], [0, 1]])
     purchases = Purchases(np.array([0, 1]), np.array([0, 2]), np.zeros(2), 2, 4)
