@@ -22,7 +22,7 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.repo_config import FeastConfigBaseModel
 
 from kgfeatures.db import composing
-from kgfeatures.db.wide_tables.filling import Filled, History, fill, search_in
+from kgfeatures.db.wide_tables.filling import Filled, History, fill, lock, search_in
 from kgfeatures.db.wide_tables.pulling import pull
 from kgfeatures.errors import KGFeaturesError
 from kgfeatures.features.offline.tables import require_columns
@@ -108,6 +108,9 @@ class KGFeaturesEngine(LocalComputeEngine):
         layouts = store.layouts(self.repo_config)
         history = _history(view, since, until)
         with store.sessions(self.repo_config).transaction() as conn:
+            layouts.forget(view)
+            # As it is once nobody changes it any more: `feast apply` may be at it.
+            lock(conn, layouts.table(conn, view))
             layouts.forget(view)
             table = searchable(layouts.table(conn, view), view)
             layouts.forget(view)

@@ -75,6 +75,11 @@ def search_in(conn: Connection[TupleRow], *schemas: str) -> None:
     conn.execute("select set_config('search_path', %s, true)", [path])
 
 
+def lock(conn: Connection[TupleRow], table: Table) -> None:
+    """Let nobody else write or change a table until the transaction ends; readers read on."""
+    conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.identifier))
+
+
 def fill(
     conn: Connection[TupleRow], table: Table, history: History, *, mirror: bool = False
 ) -> Filled:
@@ -91,7 +96,7 @@ def fill(
     DatabaseError : a value that its column cannot hold.
     """
     began = time.perf_counter()
-    conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.identifier))
+    lock(conn, table)
     conn.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
     conn.execute("set local jit = off")
     given = _given(table, history)
