@@ -143,9 +143,12 @@ begin
     end;
     execute format('alter table emb.m_%1$s add primary key (entity_id)', model_id);
     execute format('alter table emb.m_%1$s_relation add primary key (relation_id, direction)', model_id);
-    -- Among few vectors emb.nearest compares all: an index would never be read. And pgvector
-    -- indexes at most 2000 dimensions; wider vectors are always scanned exactly.
-    execute format('select count(*) > $1 from emb.m_%1$s', model_id) into many using exact_up_to;
+    -- Among few vectors of a type emb.nearest compares all: an index would never be read. And
+    -- pgvector indexes at most 2000 dimensions; wider vectors are always scanned exactly.
+    many := exists (
+        select from emb.count_types(index_tables.model_id) as counted
+        where counted.entities > exact_up_to
+    );
     if many and card.dim <= 2000 then
         execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
     end if;
@@ -156,7 +159,7 @@ begin
 end
 $$;
 comment on function emb.index_tables(int, bigint) is
-'Adds the keys, the content hash and, for more than exact_up_to vectors, the HNSW index to the loaded tables of a model version; emb.nearest compares all of fewer.';
+'Adds the keys, the content hash and, for more than exact_up_to vectors of one entity type, the HNSW index to the loaded tables of a model version; emb.nearest compares all of fewer.';
 
 create or replace function emb.hash_vectors(target regclass) returns void
 language plpgsql

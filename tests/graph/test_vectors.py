@@ -87,7 +87,8 @@ def test_many_vectors_are_indexed_with_the_models_operator(shop: Connection[Tupl
         vectors.publish(shop, model, IDS, matrix(7))
         assert not any("hnsw" in index for index in indexes_of(shop, model))
         shop.execute("select emb.create_tables(%s, 2)", [model.model_id])
-        shop.execute("select emb.index_tables(%s, exact_up_to => -1)", [model.model_id])
+        shop.execute(f"insert into emb.m_{model.model_id} select %s, '[7, 0]'", [int(IDS[0])])
+        shop.execute("select emb.index_tables(%s, exact_up_to => 0)", [model.model_id])
         assert any(f"USING hnsw (v {operators})" in index for index in indexes_of(shop, model))
 
 
