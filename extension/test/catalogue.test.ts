@@ -100,3 +100,13 @@ test('the mark stays within the list', async () => {
   catalogue.mark(-3);
   assert.equal(catalogue.marked, 0);
 });
+
+test('a refresh keeps the mark, a new search begins at the top', async () => {
+  const catalogue = model(() => Promise.resolve(page(['a', 'b', 'c'])));
+  await catalogue.refresh();
+  catalogue.mark(2);
+  await catalogue.refresh();
+  assert.equal(catalogue.marked, 2);
+  await catalogue.choose('table');
+  assert.equal(catalogue.marked, 0);
+});

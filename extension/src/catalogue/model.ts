@@ -54,6 +54,7 @@ export class CatalogueModel {
   /** Look for other words, after a pause in typing. */
   type(query: string): void {
     this.query = query;
+    this.marked = 0;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.refresh(), this.host.delay());
     this.host.changed();
@@ -62,6 +63,7 @@ export class CatalogueModel {
   /** Show one kind alone, or all for ''. */
   choose(kind: Kind | ''): Promise<void> {
     this.kind = kind;
+    this.marked = 0;
     return this.refresh();
   }
 
@@ -103,7 +105,7 @@ export class CatalogueModel {
     this.pages.put(0, page.entries);
     this.total = page.total;
     this.kinds = page.kinds;
-    this.marked = 0;
+    this.marked = Math.max(0, Math.min(this.marked, page.total - 1));
     this.error = null;
     this.busy = false;
     this.ready = true;

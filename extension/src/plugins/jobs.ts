@@ -20,6 +20,9 @@ export const jobs: JupyterFrontEndPlugin<void> = {
   ): void => {
     const { trans } = shared;
     const item = new JobsStatus(shared, run => {
+      if (app.commands.hasCommand(Commands.refreshCatalogue)) {
+        void app.commands.execute(Commands.refreshCatalogue);
+      }
       if (run.state === 'failed') {
         Notification.error(trans.__('The step %1 has failed.', run.step));
       } else {
