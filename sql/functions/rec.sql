@@ -187,12 +187,12 @@ begin
     with list as materialized (
         select
             history.ignored,
+            history.weight as of_history,
             list.neighbors,
             list.weights,
-            case when list.signal = 'bought_together' then history.weight else 0 end as together,
-            case when list.signal = 'shared_triples' then history.weight else 0 end as triples,
-            case when list.signal = 'text' then history.weight else 0 end as text,
-            case when list.signal = 'factors' then history.weight else 0 end as factors
+            case list.signal
+                when 'bought_together' then 1 when 'shared_triples' then 2 when 'text' then 3 else 4
+            end as signal
         from rec.history(
             neighbor_parts.customer_id, neighbor_parts.known_at, neighbor_parts.ignored
         ) as history
@@ -210,10 +210,8 @@ begin
     entry as not materialized (
         select
             list.ignored,
-            list.together,
-            list.triples,
-            list.text,
-            list.factors,
+            list.signal,
+            list.of_history,
             unnest(list.neighbors) as product_no,
             unnest(list.weights) as weight
         from list
@@ -222,10 +220,10 @@ begin
     hit as (
         select
             entry.product_no,
-            sum(entry.together * entry.weight) as together,
-            sum(entry.triples * entry.weight) as triples,
-            sum(entry.text * entry.weight) as text,
-            sum(entry.factors * entry.weight) as factors
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 1) as together,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 2) as triples,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 3) as text,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 4) as factors
         from entry
         group by entry.product_no
     ),
@@ -243,10 +241,10 @@ begin
     lost as (
         select
             entry.product_no,
-            sum(entry.together * entry.weight) as together,
-            sum(entry.triples * entry.weight) as triples,
-            sum(entry.text * entry.weight) as text,
-            sum(entry.factors * entry.weight) as factors
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 1) as together,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 2) as triples,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 3) as text,
+            sum(entry.of_history * entry.weight) filter (where entry.signal = 4) as factors
         from entry
         where entry.ignored
         group by entry.product_no
