@@ -1,10 +1,12 @@
-"""Alignment: move vectors onto those of an earlier version without changing any score.
+"""Alignment: move vectors onto those of an earlier version without changing any ranking.
 
 Two trainings give two spaces that rank alike and whose numbers cannot be compared. What can be
 undone is what the model's scores do not see: for TransE a rotation, reflection and shift of the
 whole space (orthogonal Procrustes on the entities that both versions have); for L1 TransE the
 signs of dimensions and a shift; for DistMult the signs; for ComplEx and RotatE a phase of each
-complex dimension. What is left, the residual, says how far the two versions still differ.
+complex dimension. One factor then gives the shared entities the spread that they had: it changes
+all scores alike, and trainings that go on from each other would grow for ever without it. What
+is left, the residual, says how far the two versions still differ.
 
 Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem".
 """
@@ -34,7 +36,8 @@ class Alignment:
 
     Parameters
     ----------
-    vectors : the moved ones; they score as before, up to rounding.
+    vectors : the moved ones; they rank as before, up to rounding.
+    factor : by which they were scaled.
     residual : root of the squared distances between the shared entities' vectors, over that of the
         earlier vectors from their mean (from 0 where the model sees shifts); 0 for equal ones,
         about 1 or more for vectors that have nothing to do with each other.
@@ -43,6 +46,7 @@ class Alignment:
     """
 
     vectors: GraphVectors
+    factor: float
     residual: float
     residual_before: float
     shared: int
@@ -59,7 +63,7 @@ class Move:
 def align(
     vectors: GraphVectors, reference: GraphVectors, rows: IntArray, reference_rows: IntArray
 ) -> Alignment:
-    """Return `vectors` moved as near to `reference` as their scores allow.
+    """Return `vectors` moved as near to `reference` as their rankings allow.
 
     Parameters
     ----------
@@ -86,25 +90,39 @@ def align(
         every = torch.from_numpy(vectors.entities).double()
         found = every[torch.from_numpy(rows)]
         wanted = torch.from_numpy(reference.entities[reference_rows]).double()
-        move = MOVES[vectors.model](found, wanted)
         shifts = vectors.model in SHIFTED
+        before = _residual(found, wanted, shifts=shifts)
+        move = MOVES[vectors.model](found, wanted)
+        center = wanted.mean(0) if shifts else torch.zeros_like(wanted[0])
+        factor = _factor(move.entities(found) - center, wanted - center)
+
+        def scaled(rows: Tensor) -> Tensor:
+            return (move.entities(rows) - center) * factor + center
+
+        relations = move.relations(torch.from_numpy(vectors.relations).double())
         moved = replace(
             vectors,
-            entities=move.entities(every).float().numpy(),
-            relations=move.relations(torch.from_numpy(vectors.relations).double()).float().numpy(),
+            entities=scaled(every).float().numpy(),
+            # Translations are of the entities' length; factors and turns are not.
+            relations=(relations * factor if shifts else relations).float().numpy(),
         )
-        return Alignment(
-            moved,
-            residual=_residual(move.entities(found), wanted, shifts=shifts),
-            residual_before=_residual(found, wanted, shifts=shifts),
-            shared=len(rows),
-        )
+        residual = _residual(scaled(found), wanted, shifts=shifts)
+        return Alignment(moved, factor, residual, before, shared=len(rows))
 
 
 def _residual(found: Tensor, wanted: Tensor, *, shifts: bool) -> float:
     spread = wanted - wanted.mean(0) if shifts else wanted
-    tiny = torch.finfo(torch.float64).tiny
-    return float((found - wanted).norm() / spread.norm().clamp(min=tiny))
+    return float((found - wanted).norm() / _positive(spread.norm()))
+
+
+def _factor(found: Tensor, wanted: Tensor) -> float:
+    """Return by what `found` has the spread of `wanted`; 1 where either has none."""
+    lengths = float(found.norm()), float(wanted.norm())
+    return lengths[1] / lengths[0] if min(lengths) > 0 else 1.0
+
+
+def _positive(length: Tensor) -> Tensor:
+    return length.clamp(min=torch.finfo(torch.float64).tiny)
 
 
 def _rigid(found: Tensor, wanted: Tensor) -> Move:
