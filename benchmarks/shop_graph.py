@@ -40,7 +40,7 @@ import yaml
 from scipy.sparse import csr_array, diags_array
 
 from kgfeatures.datasets import generate
-from kgfeatures.embedding import score_function, settings_for
+from kgfeatures.embedding import score_function, shop_settings
 from kgfeatures.embedding.evaluation import rank_by
 from kgfeatures.embedding.trainer import fit
 
@@ -248,7 +248,7 @@ def main() -> None:
         flush=True,
     )
     names = ("dim", "epochs", "dropout", "seed")
-    settings = settings_for(given.model, **{name: getattr(given, name) for name in names})
+    settings = shop_settings(given.model, **{name: getattr(given, name) for name in names})
     began = time.process_time()
     learned_triples = np.repeat(train, np.where(train[:, 1] == 0, 1, given.weight), axis=0)
     vectors = fit(learned_triples, *shop.sizes, settings, model=given.model)

@@ -42,7 +42,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kgfeatures.datasets import generate, online_retail
-from kgfeatures.embedding import settings_for
+from kgfeatures.embedding import shop_settings
 from kgfeatures.embedding.alignment import align
 from kgfeatures.embedding.evaluation import evaluate
 from kgfeatures.embedding.incremental import continued, partial_fit
@@ -239,7 +239,7 @@ def main() -> None:
     """Print a table and one JSON object."""
     given = arguments()
     lines = shop(given)
-    settings = settings_for("transe", dim=given.dim, epochs=given.epochs, seed=given.seed)
+    settings = shop_settings("transe", dim=given.dim, epochs=given.epochs, seed=given.seed)
     arms = {name: Arm() for name in ARMS}
     others: dict[str, list[FloatArray]] = {"fixed": [], "recency and frequency": []}
     months = range(2, given.months + 1)

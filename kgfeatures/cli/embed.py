@@ -69,11 +69,11 @@ def graph(  # noqa: PLR0913
     force: Force = False,
 ) -> None:
     """Train a model of the graph and publish it as alias `graph` and as feature tables."""
-    from kgfeatures.embedding import settings_for
+    from kgfeatures.embedding import shop_settings
     from kgfeatures.graph.training import Choice
     from kgfeatures.steps import embed
 
-    settings = settings_for(model, dim=dim, epochs=epochs, threads=threads, seed=seed)
+    settings = shop_settings(model, dim=dim, epochs=epochs, threads=threads, seed=seed)
     choice = Choice(tuple(without or ()), dict(_weight(text) for text in weight or ()))
     with connect() as database, terminal_progress() as progress:
         result = embed.run_graph(

@@ -18,7 +18,6 @@ from kgfeatures.errors import UnknownNameError, nearest
 
 __all__ = [
     "MODELS",
-    "SHOP_DIM",
     "ComplEx",
     "DistMult",
     "GraphVectors",
@@ -31,12 +30,10 @@ __all__ = [
     "TransR",
     "score_function",
     "settings_for",
+    "shop_settings",
 ]
 
 MOST_NEGATIVES = 1024
-# Numbers per vector of a shop's graph, which is smaller and trained more often than a benchmark's.
-SHOP_DIM = 64
-
 MODELS: dict[str, type[ScoreFunction]] = {
     "transe": TransE,
     "transe_l1": TransEL1,
@@ -74,3 +71,20 @@ def settings_for(name: str, **changes: Any) -> TrainingSettings:
     width: int = chosen.get("dim", TrainingSettings.dim)
     chosen.setdefault("negatives", max(1, min(8 * width, MOST_NEGATIVES)))
     return TrainingSettings(**chosen)
+
+
+def shop_settings(name: str, **changes: Any) -> TrainingSettings:
+    """Return the settings for a shop's graph, where most entities have few triples; with changes.
+
+    Dropout and estimates of all entities serve dense graphs: here they blur what little is known
+    of a product, and wide vectors learn single purchases by heart.
+
+    Raises
+    ------
+    UnknownNameError : `MODELS` has no such name.
+    DataError : a value out of range.
+    """
+    sparse = {"dim": 64, "estimate_all": False, "dropout": 0.0, "usual_epochs": 12}
+    if "penalty" in score_function(name).defaults:
+        sparse["penalty"] = 0.05
+    return settings_for(name, **{**sparse, **changes})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfeatures.db.runs import Step, StepResult, run_step
-from kgfeatures.embedding import SHOP_DIM, precision, score_function, settings_for
+from kgfeatures.embedding import precision, score_function, shop_settings
 from kgfeatures.errors import DataError
 from kgfeatures.graph import lineage, training
 from kgfeatures.steps import graph_versions
@@ -130,7 +130,7 @@ def run_graph(  # noqa: PLR0913
     BusyError : another process is training.
     KeyboardInterrupt : stopped; a checkpoint was written before.
     """
-    chosen = settings or settings_for(model, dim=SHOP_DIM)
+    chosen = settings or shop_settings(model)
     if not 0 <= valid < 1:
         raise DataError(f"valid is {valid}; pass the share of triples to measure with, below 1")
     wanted = Training(model, chosen, seconds, known_at, choice or training.Choice(), valid, follow)

@@ -182,9 +182,9 @@ def _encoded(shop: Shop, uri: str, progress: Progress) -> FloatArray | None:
 
 
 def _training(settings: EvaluationSettings) -> TrainingSettings:
-    from kgfeatures.embedding import SHOP_DIM, settings_for
+    from kgfeatures.embedding import shop_settings
 
-    chosen = settings_for("transe", dim=SHOP_DIM, seed=settings.seed)
+    chosen = shop_settings("transe", seed=settings.seed)
     return chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kgfeatures.embedding import MODELS, RotatE, score_function, settings_for
+from kgfeatures.embedding import MODELS, RotatE, score_function, settings_for, shop_settings
 from kgfeatures.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -127,6 +127,14 @@ def test_narrow_vectors_are_trained_against_fewer_wrong_answers() -> None:
     found = [settings_for("transe", dim=dim).negatives for dim in (4, 64, 128, 256)]
     assert found == [32, 512, 1024, 1024]
     assert settings_for("complex", dim=4, negatives=700).negatives == 700
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_shops_sparse_graph_is_trained_without_dropout(name: str) -> None:
+    found = shop_settings(name, epochs=3)
+    assert (found.dim, found.negatives, found.dropout, found.epochs) == (64, 512, 0, 3)
+    assert not found.estimate_all
+    assert shop_settings(name, dim=8, dropout=0.5).dropout == 0.5
 
 
 def test_unknown_model_names_the_nearest() -> None:
