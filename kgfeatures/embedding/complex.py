@@ -43,7 +43,7 @@ class ComplEx(ScoreFunction):
     pairs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "dim": 256, "estimate_all": True, "learning_rate": 0.1, "penalty": 0.1,
-        "dropout": 0.3, "usual_epochs": 16,
+        "dropout": 0.3, "usual_epochs": 24,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
