@@ -54,7 +54,7 @@ order by entity_type;
 
 -- name: tables
 -- Tables and views of the shop that this login may read, one row each. "rows" is the planner's
--- estimate, null before the first analyze.
+-- estimate, null before the first analyze; "readable" is null where all columns may be read.
 select
     schema.nspname as schema_name,
     class.relname as table_name,
@@ -68,7 +68,21 @@ select
             attribute.attrelid = class.oid
             and attribute.attnum > 0
             and not attribute.attisdropped
-    ) as columns
+            and has_column_privilege(class.oid, attribute.attnum, 'select')
+    ) as columns,
+    case
+        when not has_table_privilege(class.oid, 'select')
+            then array(
+                select attribute.attname::text
+                from pg_catalog.pg_attribute as attribute
+                where
+                    attribute.attrelid = class.oid
+                    and attribute.attnum > 0
+                    and not attribute.attisdropped
+                    and has_column_privilege(class.oid, attribute.attnum, 'select')
+                order by attribute.attnum
+            )
+    end as readable
 from pg_catalog.pg_class as class
 inner join pg_catalog.pg_namespace as schema on class.relnamespace = schema.oid
 where
@@ -79,7 +93,7 @@ where
 order by schema.nspname, class.relname;
 
 -- name: columns
--- Every column of a table with what the planner knows of it: one row each.
+-- Columns of a table that this login may read, with what the planner knows: one row each.
 -- Params: schema_name text, table_name text.
 select
     attribute.attname as name,
@@ -108,6 +122,7 @@ where
     and class.relname = %(table_name)s
     and attribute.attnum > 0
     and not attribute.attisdropped
+    and has_column_privilege(class.oid, attribute.attnum, 'select')
 order by attribute.attnum;
 
 -- name: indexes
@@ -147,7 +162,7 @@ order by step asc, run_id desc;
 
 -- name: runs
 -- The latest runs, the newest first. A run whose process is gone stays "running" until the next of
--- its step. One row per 
+-- its step. One row per run.
 -- Params: k int.
 select
     run_id,

@@ -4,7 +4,7 @@
 
 -- name: table
 -- Some rows of a table.
-select *
+select {columns}
 from {table}
 limit {k};
 

@@ -114,10 +114,24 @@ def test_vectors_show_their_norms(catalogue, shop) -> None:
     assert norm["maximum"] == pytest.approx(max(norms), rel=1e-5)
 
 
-def test_code_of_every_entry_runs(catalogue, shop) -> None:
+def test_code_of_every_entry_runs(catalogue, reader_of_shop) -> None:
     for entry in catalogue.entries():
         if entry.kind not in {"service", "entity"}:
-            shop.sql(catalogue.detail(entry.kind, entry.name)["code"]["sql"])
+            # The reader may not read all columns of the shop's own rows.
+            reader_of_shop.sql(catalogue.detail(entry.kind, entry.name)["code"]["sql"])
+
+
+def test_python_of_every_feature_view_makes_a_training_set(catalogue, shop, monkeypatch) -> None:
+    monkeypatch.setattr("kgfeatures.connect", lambda: shop)
+    views = [entry.name for entry in catalogue.entries() if entry.kind == "feature_view"]
+    assert len(views) > 5
+    for view in views:
+        known: dict[str, object] = {}
+        exec(catalogue.detail("feature_view", view)["code"]["python"], known)  # noqa: S102  what it is for
+        labels, table = known["labels"], known["table"]
+        assert len(table) == len(labels) > 0, view
+        assert set(table.columns) > set(labels.columns), view
+        assert not table.drop(columns=list(labels.columns)).isna().to_numpy().all(), view
 
 
 def test_what_is_gone_is_named_with_the_nearest(catalogue) -> None:

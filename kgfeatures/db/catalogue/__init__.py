@@ -66,13 +66,12 @@ class Catalogue:
     def detail(self, kind: str, name: str) -> dict[str, Any]:
         """Return an entry with columns, indexes, lineage, feature services and code."""
         entry = self.get(kind, name)
-        services = self._services_of(entry)
         made = entry.shown() | {
             "schema_columns": [],
             "indexes": [],
             "lineage": [],
-            "services": services,
-            "code": snippets.snippets(entry, services[0] if services else None),
+            "services": self._services_of(entry),
+            "code": snippets.snippets(entry),
         }
         if entry.schema is not None and entry.table is not None:
             with self._reader.transaction() as conn:

@@ -29,6 +29,8 @@ class Entry:
     rows : how many it has, by the planner's estimate where it is a table.
     fresh_at : when the run that made it ended.
     words : what is searched besides name and description: columns, features.
+    keys : a feature view's join keys.
+    readable : the columns that may be read, where not all of the table's may.
     """
 
     kind: str
@@ -43,11 +45,14 @@ class Entry:
     schema: str | None = None
     table: str | None = None
     words: tuple[str, ...] = field(default=(), repr=False)
+    keys: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
 
     def shown(self) -> dict[str, Any]:
-        """Return the entry without the words that are only searched."""
+        """Return what is shown of the entry: the rest serves search and code."""
         made = asdict(self)
-        del made["words"]
+        for unseen in ("words", "keys", "readable"):
+            del made[unseen]
         return made
 
 
@@ -126,6 +131,7 @@ def _registered(
             schema=schema or None,
             table=table or None,
             words=(*columns, *details.get("features", ()), *details.get("join_keys", ())),
+            keys=tuple(details.get("join_keys", ())),
         )
 
 
@@ -179,4 +185,5 @@ def _table(row: dict[str, Any], made_at: dict[str, dt.datetime]) -> Entry:
         fresh_at=made_at.get(name),
         schema=row["schema_name"],
         table=row["table_name"],
+        readable=tuple(row["readable"] or ()),
     )
