@@ -30,7 +30,9 @@ class RotatE(ScoreFunction):
     scorer: ClassVar[str] = "rotate_l2"
     operator: ClassVar[str] = "<->"
     pairs: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Any]] = {"dim": 256, "dropout": 0.1, "usual_epochs": 20}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 256, "estimate_all": True, "dropout": 0.1, "usual_epochs": 14,
+    }  # fmt: skip
     relation_rate: ClassVar[float] = 0.1  # angles are of the size of 1, coordinates of 0.1
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
