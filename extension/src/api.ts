@@ -106,7 +106,8 @@ export interface INeighbor {
   key: string;
   label: string | null;
   since: string | null;
-  sources: number | null;
+  /** Who says so first; what customers did is said by the shop's own rows. */
+  source: string | null;
 }
 
 export interface IRelationCount {

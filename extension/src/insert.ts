@@ -13,6 +13,8 @@ const LOAD = '%load_ext kgfeatures';
 /** What is read of a notebook's panel. */
 interface INotebook {
   context?: { ready: Promise<void> };
+  /** Kept once it is laid out: what is written before may stay unseen. */
+  revealed?: Promise<void>;
   model?: { sharedModel?: { cells?: readonly { getSource(): string }[] } };
 }
 
@@ -28,6 +30,7 @@ export async function insertCode(app: JupyterFrontEnd, code: string): Promise<vo
     const kernelName = serviceManager.kernelspecs.specs?.default;
     const made: INotebook | undefined = await commands.execute(CREATE, { kernelName });
     await made?.context?.ready;
+    await made?.revealed;
   }
   // The commands have brought the notebook to the front.
   const notebook: INotebook | null = shell.currentWidget as INotebook | null;

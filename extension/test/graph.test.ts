@@ -21,7 +21,7 @@ function around(
     key: `${key}.${i}`,
     label: null,
     since: null,
-    sources: 1
+    source: 'raw.interaction'
   });
   const number = relation === 'bought' ? Math.min(BOUGHT, limit) : 1;
   return {

@@ -11,12 +11,14 @@ limit {k};
 -- name: relation
 -- Some triples of a relation. One row per triple.
 select
-    head_key,
-    tail_key,
-    tail_label,
-    observed_at
-from kg.triples_at()
-where relation = {relation}
+    head.key as head_key,
+    tail.key as tail_key,
+    fact.observed_at,
+    coalesce(tail.label, tail.key) as tail_label
+from kg.fact as fact
+inner join kg.entity as head on fact.head_id = head.entity_id
+inner join kg.entity as tail on fact.tail_id = tail.entity_id
+where fact.relation_id = kg.relation_id({relation})
 limit {k};
 
 -- name: entity_type

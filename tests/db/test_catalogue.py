@@ -104,6 +104,13 @@ def test_detail_tells_columns_profile_lineage_and_code(catalogue, shop) -> None:
     assert not shop.sql(detail["code"]["sql"]).empty
 
 
+def test_relations_and_entity_types_tell_which_run_made_them(catalogue, reader_of_shop) -> None:
+    for kind, name in (("relation", "bought"), ("entity_type", "product")):
+        entry = catalogue.detail(kind, name)
+        assert [run["step"] for run in entry["lineage"]] == ["extract", "ingest"]
+        assert not reader_of_shop.sql(entry["code"]["sql"]).empty
+
+
 def test_vectors_show_their_norms(catalogue, shop) -> None:
     detail = catalogue.detail("feature_view", "product_graph_vector")
     [norm] = [column["norm"] for column in detail["schema_columns"] if column["role"] == "vector"]

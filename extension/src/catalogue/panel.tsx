@@ -126,7 +126,7 @@ function Search({
       type="search"
       className="jp-mod-styled kgf-Search"
       value={model.query}
-      placeholder={trans.__('Search names, descriptions, columns')}
+      placeholder={trans.__('Search the catalogue')}
       aria-label={trans.__('Search the catalogue')}
       aria-controls="kgf-entries"
       onChange={event => model.type(event.currentTarget.value)}
@@ -171,7 +171,7 @@ function Row({
   return (
     <>
       <span className="kgf-Row-line">
-        <span className="kgf-Row-title">
+        <span className="kgf-Row-title" title={entry.name}>
           {entry.name}
           {entry.title && entry.title !== entry.name && (
             <span className="kgf-Row-second"> {entry.title}</span>

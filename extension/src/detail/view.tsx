@@ -92,15 +92,16 @@ function Head({
   refresh: () => void;
 }): React.JSX.Element {
   const { trans, locale, settings } = shared;
-  const table = entry.schema && entry.table ? `${entry.schema}.${entry.table}` : null;
+  const table = entry.schema && entry.table ? `${entry.schema}.${entry.table}` : '';
   const facts: [string, string][] = [
     [trans.__('Kind'), kindName(trans, entry.kind)],
-    [trans.__('Entities'), entry.entities.join(', ') || '–'],
+    [trans.__('Entities'), entry.entities.join(', ')],
     [trans.__('Rows'), count(entry.rows, locale)],
     [trans.__('Fresh at'), moment(entry.fresh_at, locale)],
-    [trans.__('Table'), table ?? '–'],
-    [trans.__('Feature services'), entry.services.join(', ') || '–']
+    [trans.__('Table'), table],
+    [trans.__('Feature services'), entry.services.join(', ')]
   ];
+  const known = facts.filter(([, value]) => value !== '' && value !== '–');
   return (
     <div>
       <h1>{entry.name}</h1>
@@ -123,7 +124,7 @@ function Head({
         </button>
       </div>
       <dl className="kgf-Facts">
-        {facts.map(([name, value]) => (
+        {known.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>

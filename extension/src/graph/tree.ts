@@ -18,7 +18,7 @@ export interface IGroup {
 export interface INode {
   entity: IEntity;
   /** How its parent knows it; null for the root. */
-  link: { since: string | null; sources: number | null } | null;
+  link: { since: string | null; source: string | null } | null;
   open: boolean;
   /** null until they were asked for. */
   groups: readonly IGroup[] | null;
@@ -176,11 +176,11 @@ export function groupsOf({ relations }: INeighborhood): IGroup[] {
   }));
 }
 
-export function nodeOf({ type, key, label, since, sources }: INeighbor): INode {
+export function nodeOf({ type, key, label, since, source }: INeighbor): INode {
   return {
     ...root({ type, key, label, degree: null }),
     open: false,
-    link: { since, sources }
+    link: { since, source }
   };
 }
 
@@ -209,7 +209,7 @@ export interface ILine {
   relation: string;
   tail: IEntity;
   since: string | null;
-  sources: number | null;
+  source: string | null;
 }
 
 export function lines(tree: INode, path: Path = []): ILine[] {
@@ -220,8 +220,8 @@ export function lines(tree: INode, path: Path = []): ILine[] {
         group.direction === 'out'
           ? [tree.entity, node.entity]
           : [node.entity, tree.entity];
-      const { since = null, sources = null } = node.link ?? {};
-      const line = { path: here, head, relation: group.relation, tail, since, sources };
+      const { since = null, source = null } = node.link ?? {};
+      const line = { path: here, head, relation: group.relation, tail, since, source };
       return [line, ...lines(node, here)];
     })
   );

@@ -93,13 +93,7 @@ function EntityLine({
         <span className="kgf-Tree-note">
           {node.link.since !== null &&
             trans.__('since %1', moment(node.link.since, locale))}{' '}
-          {typeof node.link.sources === 'number' &&
-            trans._n(
-              '%2 source',
-              '%2 sources',
-              node.link.sources,
-              count(node.link.sources, locale)
-            )}
+          {node.link.source}
         </span>
       )}
       <Waiting part={node} shared={shared} />

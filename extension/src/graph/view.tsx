@@ -248,21 +248,21 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
           trans.__('Relation'),
           trans.__('Tail'),
           trans.__('Since'),
+          trans.__('Source'),
           trans.__('Evidence')
         ]}
-        rows={found.map(({ head, relation, tail, since, sources, path }) => [
+        rows={found.map(({ head, relation, tail, since, source, path }) => [
           `${head.type} ${head.label ?? head.key}`,
           relation,
           `${tail.type} ${tail.label ?? tail.key}`,
           moment(since, locale),
+          source ?? '–',
           <button
             key="evidence"
             className="kgf-Button"
             onClick={() => model.choose(path)}
           >
-            {typeof sources === 'number'
-              ? trans._n('%2 source', '%2 sources', sources, count(sources, locale))
-              : trans.__('Show')}
+            {trans.__('Show')}
           </button>
         ])}
       />
@@ -272,7 +272,7 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
 
 function Evidence({ model, shared }: IGraphProps): React.JSX.Element | null {
   const { trans, locale } = shared;
-  const { evidence, evidenceFailure } = model;
+  const { evidence, evidenceFailure, chosenNode } = model;
   const title = trans.__('Where this triple comes from');
   if (evidenceFailure !== null) {
     return (
@@ -284,10 +284,22 @@ function Evidence({ model, shared }: IGraphProps): React.JSX.Element | null {
   if (evidence === null) {
     return null;
   }
+  if (evidence.length === 0) {
+    const source = chosenNode?.link?.source;
+    return (
+      <section className="kgf-Evidence" aria-live="polite">
+        <h2>{title}</h2>
+        <p>
+          {source
+            ? trans.__('It is read from the rows of %1 themselves.', source)
+            : trans.__('No source is recorded for it.')}
+        </p>
+      </section>
+    );
+  }
   return (
     <section className="kgf-Evidence" aria-live="polite">
       <h2>{title}</h2>
-      {evidence.length === 0 && <p>{trans.__('No source is recorded for it.')}</p>}
       <Table
         caption={title}
         head={[

@@ -300,6 +300,7 @@ export function asTab(content: SqlConsole): MainAreaWidget<SqlConsole> {
   tab.title.label = trans.__('SQL console');
   tab.title.icon = consoleIcon;
   tab.title.closable = true;
+  tab.toolbar.addClass('kgf-Sql-bar');
   const button = (
     name: string,
     options: ConstructorParameters<typeof ToolbarButton>[0]

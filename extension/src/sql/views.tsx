@@ -115,7 +115,7 @@ function Costly({ state }: { state: IConsoleState }): React.JSX.Element {
   const { runner, shared } = state;
   return (
     <div className="kgf-Message kgf-mod-warning" role="alert">
-      <span>{runner.error?.message}</span>
+      {runner.warnings.length === 0 && <span>{runner.error?.message}</span>}
       <ul>
         {runner.warnings.map((warning, index) => (
           <li key={index}>{warning}</li>

@@ -73,13 +73,15 @@ class Catalogue:
             "services": self._services_of(entry),
             "code": snippets.snippets(entry),
         }
-        if entry.schema is not None and entry.table is not None:
-            with self._reader.transaction() as conn:
-                made |= {
-                    "schema_columns": self._columns(conn, entry),
-                    "indexes": profile.indexes(conn, entry.schema, entry.table),
-                    "lineage": lineage(conn, f"{entry.schema}.{entry.table}"),
-                }
+        with self._reader.transaction() as conn:
+            made["lineage"] = lineage(conn, entry.place)
+            if entry.schema is not None and entry.table is not None:
+                made["schema_columns"] = self._columns(conn, entry)
+                made["indexes"] = profile.indexes(conn, entry.schema, entry.table)
+        if entry.table is not None and not made["schema_columns"]:
+            # Dropped since the list was read: it may be gone from the list too.
+            self._until = 0.0
+            self.get(kind, name)
         return made
 
     def sample(self, kind: str, name: str, k: int = 50) -> str:

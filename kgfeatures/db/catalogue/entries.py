@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 KINDS = {"feature_view": "feature_view", "feature_service": "service", "entity": "entity"}
 ORDER = ("feature_view", "service", "entity", "vectors", "relation", "entity_type", "table")
 ZH = "description_zh"
+# Where the graph keeps what has no table of its own.
+GRAPH = {"relation": "kg.relation", "entity_type": "kg.entity"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Entry:
     keys: tuple[str, ...] = ()
     readable: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """The table that holds it, "schema.table"; "" for what stands in the registry alone."""
+        if self.schema is not None and self.table is not None:
+            return f"{self.schema}.{self.table}"
+        return GRAPH.get(self.kind, "")
+
     def shown(self) -> dict[str, Any]:
         """Return what is shown of the entry: the rest serves search and code."""
         made = asdict(self)
@@ -67,8 +76,8 @@ def entries(conn: Connection[TupleRow]) -> list[Entry]:
     found = [
         *_registered(_fetch(conn, "registered"), tables, made_at),
         *_vectors(_fetch(conn, "vectors"), tables, made_at),
-        *_relations(_fetch(conn, "relations")),
-        *(_entity_type(row) for row in _fetch(conn, "entity_types")),
+        *_relations(_fetch(conn, "relations"), made_at),
+        *(_entity_type(row, made_at) for row in _fetch(conn, "entity_types")),
     ]
     taken = {(entry.schema, entry.table) for entry in found if entry.kind == "feature_view"}
     rest = (_table(row, made_at) for key, row in tables.items() if key not in taken)
@@ -156,7 +165,9 @@ def _vectors(
         )
 
 
-def _relations(relations: Iterable[dict[str, Any]]) -> Iterator[Entry]:
+def _relations(
+    relations: Iterable[dict[str, Any]], made_at: dict[str, dt.datetime]
+) -> Iterator[Entry]:
     for relation in relations:
         ends = (relation["domain"] or "…", relation["range"] or "…")
         yield Entry(
@@ -166,11 +177,18 @@ def _relations(relations: Iterable[dict[str, Any]]) -> Iterator[Entry]:
             description=relation["description"],
             entities=tuple(end for end in ends if end != "…"),
             rows=relation["triples"],
+            fresh_at=made_at.get(GRAPH["relation"]),
         )
 
 
-def _entity_type(row: dict[str, Any]) -> Entry:
-    return Entry(kind="entity_type", name=row["name"], title=row["name"], rows=row["entities"])
+def _entity_type(row: dict[str, Any], made_at: dict[str, dt.datetime]) -> Entry:
+    return Entry(
+        kind="entity_type",
+        name=row["name"],
+        title=row["name"],
+        rows=row["entities"],
+        fresh_at=made_at.get(GRAPH["entity_type"]),
+    )
 
 
 def _table(row: dict[str, Any], made_at: dict[str, dt.datetime]) -> Entry:
