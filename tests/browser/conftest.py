@@ -9,19 +9,54 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from psycopg.conninfo import make_conninfo
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
 
 from kgfeatures.db import Database
 
 TOKEN = "of-this-test"
 PATIENCE = 120
+HOSTILE = "<img src=x onerror=alert(1)>"
+DISCONNECT = """
+select pg_terminate_backend(pid)
+from pg_stat_activity
+where datname = %s and pid <> pg_backend_pid()
+"""
+# More vectors than the console reads without a question.
+ODD = """
+update kg.entity set label = '<img src=x onerror=alert(1)>'
+where entity_type = 'product' and key = (
+    select min(key) from kg.entity
+    where entity_type = 'product'
+);
+update raw.product set title = entity.label from kg.entity
+where entity.key = product.product_id and entity.label like '<img%';
+create table feature.many_vectors as
+select
+    i as vector_id,
+    '[1,2,3]'::vector(3) as vector
+from generate_series(1, 20001) as i;
+analyze feature.many_vectors;
+create table feature.fleeting as
+select * from feature.customer_profile limit 10;
+insert into ops.catalogue (kind, name, description, details)
+select
+    kind,
+    'fleeting',
+    description,
+    details || '{"source_table": "feature.fleeting"}'
+from ops.catalogue
+where kind = 'feature_view' and name = 'customer_profile';
+"""
 
 
 def free_port() -> int:
@@ -52,19 +87,19 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-def lab(shop: Database, chromium: str, tmp_path: Path) -> Iterator[str]:
-    """Give the address of `kgfeatures lab` over the small shop, in a folder of its own."""
+@contextmanager
+def running(dsn: str, folder: Path) -> Generator[str]:
+    """Give the address of `kgfeatures lab` over a database while it runs, in its own folder."""
     port = free_port()
-    log = tmp_path / "jupyterlab.log"
+    log = folder / "jupyterlab.log"
     # Nothing of this user's Jupyter is read, nothing is written to it.
     own = {
-        "KGFEATURES_DSN": shop.dsn,
-        "KGFEATURES_READER_DSN": make_conninfo(shop.dsn, user="kgf_reader"),
-        "HOME": str(tmp_path),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
+        "KGFEATURES_DSN": dsn,
+        "KGFEATURES_READER_DSN": make_conninfo(dsn, user="kgf_reader"),
+        "HOME": str(folder),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
     options = [
         "--no-browser",
@@ -76,7 +111,7 @@ def lab(shop: Database, chromium: str, tmp_path: Path) -> Iterator[str]:
     with log.open("wb") as out:
         server = subprocess.Popen(
             command,
-            cwd=tmp_path,
+            cwd=folder,
             env=os.environ | own,
             stdout=out,
             stderr=out,
@@ -92,12 +127,46 @@ def lab(shop: Database, chromium: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def lab(shop: Database, chromium: str, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a JupyterLab over the small shop."""
+    with running(shop.dsn, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def odd_shop(
+    shop: Database,
+    make_database: Callable[[str | None], str],
+    administrator: Connection[TupleRow],
+) -> Iterator[Database]:
+    """Give a copy of the small shop with a hostile name, many vectors, a view to be deleted."""
+    name = conninfo_to_dict(shop.dsn)["dbname"]
+    shop.close()
+    administrator.execute(DISCONNECT, [name])
+    dsn = make_database(str(name))
+    with Database(lambda: dsn) as database:
+        with database.transaction() as conn:
+            conn.execute(ODD)
+        yield database
+
+
+@pytest.fixture(scope="session")
+def odd_lab(
+    odd_shop: Database, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Give the address of a JupyterLab over that copy; the tests share it."""
+    with running(odd_shop.dsn, tmp_path_factory.mktemp("odd")) as address:
+        yield address
+
+
+@pytest.fixture
 def page(chromium: str) -> Iterator[Page]:
     """Give an empty page of a browser that is closed afterwards."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            context = browser.new_context(viewport={"width": 1400, "height": 1000})
+            page = context.new_page()
             page.set_default_timeout(PATIENCE * 1000)
             expect.set_options(timeout=PATIENCE * 1000)
             yield page

@@ -9,22 +9,16 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from kgfeatures.db import Database
-from tests.browser.conftest import TOKEN
+from tests.browser.lab_page import CELLS, execute, open_lab, put, write
 from tests.shop import CUSTOMER
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 AXE = Path(__file__).parent.parent.parent / "extension/node_modules/axe-core/axe.min.js"
-COMMAND = "([name, args]) => void window.jupyterapp.commands.execute(name, args)"
 SERIOUS = """async selector => {
     const found = await axe.run(selector, {resultTypes: ['violations']});
     const bad = found.violations.filter(one => ['serious', 'critical'].includes(one.impact));
     return bad.map(one => `${one.id}: ${one.nodes.map(node => node.html.slice(0, 120))}`);
-}"""
-CELLS = """() => {
-    const notebooks = [...window.jupyterapp.shell.widgets('main')].filter(
-        widget => widget.hasClass('jp-NotebookPanel'));
-    return notebooks.flatMap(one => one.model.sharedModel.cells.map(cell => cell.getSource()));
 }"""
 SLOW = "select pg_sleep(60)"
 RUNNING = """
@@ -32,29 +26,6 @@ select count(*) as running
 from pg_stat_activity
 where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()
 """
-
-
-def put(page: Page, lab: str, plugin: str, raw: str) -> None:
-    """Change one of JupyterLab's own settings."""
-    address = f"{lab}/lab/api/settings/@jupyterlab/{plugin}"
-    token = {"Authorization": f"token {TOKEN}"}
-    assert page.request.put(address, data={"raw": raw}, headers=token).ok
-
-
-def open_lab(page: Page, lab: str, *, fresh: bool = True) -> None:
-    # The question whether to show news would cover what the test clicks.
-    put(page, lab, "apputils-extension:notification", '{"fetchNews": "false"}')
-    page.goto(f"{lab}/lab/workspaces/panel?token={TOKEN}{'&reset' if fresh else ''}")
-    page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
-
-
-def execute(page: Page, command: str, **arguments: str) -> None:
-    page.evaluate(COMMAND, [f"kgfeatures:{command}", arguments])
-
-
-def write(page: Page, sql: str) -> None:
-    page.locator(".kgf-Sql .cm-content").fill(sql)
-    page.keyboard.press("Escape")
 
 
 def test_a_newcomer_finds_asks_browses_and_reloads(lab: str, page: Page, shop: Database) -> None:

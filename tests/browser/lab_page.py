@@ -1,0 +1,37 @@
+"""What the tests of the panels do with a page of JupyterLab."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import TOKEN
+
+COMMAND = "([name, args]) => void window.jupyterapp.commands.execute(name, args)"
+CELLS = """() => {
+    const notebooks = [...window.jupyterapp.shell.widgets('main')].filter(
+        widget => widget.hasClass('jp-NotebookPanel'));
+    return notebooks.flatMap(one => one.model.sharedModel.cells.map(cell => cell.getSource()));
+}"""
+
+
+def put(page: Page, lab: str, plugin: str, raw: str) -> None:
+    """Change one of JupyterLab's own settings."""
+    address = f"{lab}/lab/api/settings/@jupyterlab/{plugin}"
+    token = {"Authorization": f"token {TOKEN}"}
+    assert page.request.put(address, data={"raw": raw}, headers=token).ok
+
+
+def open_lab(page: Page, lab: str, *, fresh: bool = True, workspace: str = "panel") -> None:
+    # The question whether to show news would cover what the test clicks.
+    put(page, lab, "apputils-extension:notification", '{"fetchNews": "false"}')
+    page.goto(f"{lab}/lab/workspaces/{workspace}?token={TOKEN}{'&reset' if fresh else ''}")
+    page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
+
+
+def execute(page: Page, command: str, **arguments: str) -> None:
+    page.evaluate(COMMAND, [f"kgfeatures:{command}", arguments])
+
+
+def write(page: Page, sql: str) -> None:
+    page.locator(".kgf-Sql .cm-content").fill(sql)
+    page.keyboard.press("Escape")
