@@ -91,9 +91,12 @@ function EntityLine({
       {label !== null && label !== key && <code>{key}</code>}
       {node.link && (
         <span className="kgf-Tree-note">
-          {node.link.since !== null &&
-            trans.__('since %1', moment(node.link.since, locale))}{' '}
-          {node.link.source}
+          {[
+            node.link.since && trans.__('since %1', moment(node.link.since, locale)),
+            node.link.source
+          ]
+            .filter(Boolean)
+            .join(' · ')}
         </span>
       )}
       <Waiting part={node} shared={shared} />

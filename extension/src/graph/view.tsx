@@ -248,7 +248,6 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
           trans.__('Relation'),
           trans.__('Tail'),
           trans.__('Since'),
-          trans.__('Source'),
           trans.__('Evidence')
         ]}
         rows={found.map(({ head, relation, tail, since, source, path }) => [
@@ -256,13 +255,12 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
           relation,
           `${tail.type} ${tail.label ?? tail.key}`,
           moment(since, locale),
-          source ?? '–',
           <button
             key="evidence"
             className="kgf-Button"
             onClick={() => model.choose(path)}
           >
-            {trans.__('Show')}
+            {source ?? trans.__('Show')}
           </button>
         ])}
       />
