@@ -217,7 +217,7 @@ class Task:
 def held_out(triples: IntArray, share: float, seed: int) -> NDArray[np.bool_]:
     """Return which triples to measure with, (n,); their entities and relations stand elsewhere too.
 
-    >>> held_out(np.array([[0, 0, 1], [0, 0, 2], [1, 0, 2]]), 0.34, seed=0).sum()
+    >>> held_out(np.array([[0, 0, 1], [0, 0, 2], [1, 0, 2]]), 0.34, seed=0).sum().item()
     1
     """
     held = np.zeros(len(triples), dtype=bool)

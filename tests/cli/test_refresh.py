@@ -51,7 +51,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(dsn: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "kgfeatures", "refresh", *arguments]
+    # A shell that started the tests in the background lets them, and so this one, ignore Ctrl-C.
+    heed = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('kgfeatures', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", heed, "refresh", *arguments]
     return subprocess.Popen(
         command,
         env={**os.environ, "KGFEATURES_DSN": dsn},
