@@ -83,10 +83,7 @@ ON_COUNT = """(key) => new Promise(resolve => {
 })"""
 
 
-# The console keeps 100,000 rows unless its settings say more.
-KEEP = """(rows) => window.jupyterapp.serviceManager.settings
-    .save('kgfeatures:core', JSON.stringify({ rowCap: rows }))
-    .then(() => true)"""
+SHOWN = "(n) => document.querySelector('.kgf-Catalogue-count').textContent.startsWith(n)"
 
 
 def main() -> None:
@@ -115,12 +112,12 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Build the shop, start JupyterLab, and return all figures."""
     build(folder, options.views)
     figures: dict[str, Any] = {"views": options.views, "keys": options.keys}
-    with jupyterlab(folder) as address, browser(address) as (page, session):
-        figures["at_rest"] = keystrokes(page, address, options.keys)
+    with jupyterlab(folder, options.rows) as address, browser(address) as (page, session):
+        figures["at_rest"] = keystrokes(page, address, options.views, options.keys)
         with busy_kernel(page):
-            figures["kernel_busy"] = keystrokes(page, address, options.keys)
+            figures["kernel_busy"] = keystrokes(page, address, options.views, options.keys)
         with busy_steps():
-            figures["steps_running"] = keystrokes(page, address, options.keys)
+            figures["steps_running"] = keystrokes(page, address, options.views, options.keys)
         figures["cancelled_s"] = cancelled(address)
         figures["scroll"] = scrolled(page, session, options.rows)
     return figures
@@ -147,11 +144,15 @@ def run(*arguments: str, check: bool = True) -> None:
 
 
 @contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
+def jupyterlab(folder: Path, rows: int) -> Iterator[str]:
     """Start `kgfeatures lab` with settings of its own; give its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
+    # The console keeps 100,000 rows unless its settings say more.
+    core = folder / "settings" / "kgfeatures" / "core.jupyterlab-settings"
+    core.parent.mkdir(parents=True, exist_ok=True)
+    core.write_text(json.dumps({"rowCap": rows}))
     own = {
         "HOME": str(folder),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
@@ -202,11 +203,11 @@ def browser(address: str) -> Iterator[tuple[Page, CDPSession]]:
         chromium.close()
 
 
-def keystrokes(page: Page, address: str, keys: int) -> dict[str, float]:
+def keystrokes(page: Page, address: str, views: int, keys: int) -> dict[str, float]:
     """Type and delete in the search; return p50 and p95 in ms, and the peer's in the same time."""
     search = page.locator(".kgf-Search")
     search.fill("bench_view_")
-    page.wait_for_timeout(1500)
+    page.wait_for_function(SHOWN, arg=str(views))
     took: list[float] = []
     peer: list[float] = []
     while len(took) < keys:
@@ -233,6 +234,8 @@ def busy_kernel(page: Page) -> Iterator[None]:
     page.wait_for_selector(".jp-Notebook")
     execute(page, "notebook:replace-selection", text="while True: pass")
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    # The kernel says that it is idle a moment before it takes anything.
+    page.wait_for_timeout(3000)
     execute(page, "notebook:run-cell", wait=False)
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="busy"]')
     yield
@@ -287,7 +290,6 @@ def cancelled(address: str) -> float:
 def scrolled(page: Page, session: CDPSession, rows: int) -> dict[str, float]:
     """Scroll through a result from its first to its last row; return the heap before and after."""
     sql = "select i, i * 2 as twice, md5(i::text) as words from generate_series(1, %d) as i"
-    page.evaluate(KEEP, rows)
     execute(page, "kgfeatures:open-sql", sql=sql % rows)
     page.wait_for_selector(".kgf-Sql")
     execute(page, "kgfeatures:run-query", wait=False)
