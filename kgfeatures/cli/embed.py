@@ -24,47 +24,51 @@ KnownAt = Annotated[
 ]
 
 
+Model = Annotated[str, typer.Option(help="transe, transe_l1, distmult, complex, rotate or transr.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(help="Passes over the triples; by default 12, fewer of more than 1.7 million."),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(help="CPU time to train, instead of passes; turned into steps at the start."),
+]
+Without = Annotated[
+    list[str] | None, typer.Option(help="A relation that is not learned; may be repeated.")
+]
+Weight = Annotated[
+    list[str] | None,
+    typer.Option(help="RELATION=0.5 visits its triples half as often as others; may be repeated."),
+]
+Valid = Annotated[
+    float, typer.Option(help="Share of the triples that is held out to measure with.")
+]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow/--anew",
+        help="Start from the version in use and stay comparable with it, or from nothing.",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option(help="Go on from the checkpoint that a stopped training left.")
+]
+
+
 @app.command()
 def graph(  # noqa: PLR0913
     *,
-    model: Annotated[
-        str, typer.Option(help="transe, transe_l1, distmult, complex, rotate or transr.")
-    ] = "transe",
+    model: Model = "transe",
     dim: Annotated[int, typer.Option(help="Numbers per vector.")] = 64,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            help="Passes over the triples; by default 12, fewer of more than 1.7 million."
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="CPU time to train, instead of passes; turned into steps at the start."),
-    ] = None,
+    epochs: Epochs = None,
+    seconds: Seconds = None,
     threads: Annotated[int, typer.Option(help="Of the products; at most the idle cores.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the start values and the order.")] = 0,
-    without: Annotated[
-        list[str] | None, typer.Option(help="A relation that is not learned; may be repeated.")
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="RELATION=0.5 visits its triples half as often as others; may be repeated."
-        ),
-    ] = None,
-    valid: Annotated[
-        float, typer.Option(help="Share of the triples that is held out to measure with.")
-    ] = 0.0,
-    follow: Annotated[
-        bool,
-        typer.Option(
-            "--follow/--anew",
-            help="Start from the version in use and stay comparable with it, or from nothing.",
-        ),
-    ] = True,
-    resume: Annotated[
-        bool, typer.Option(help="Go on from the checkpoint that a stopped training left.")
-    ] = True,
+    without: Without = None,
+    weight: Weight = None,
+    valid: Valid = 0.0,
+    follow: Follow = True,
+    resume: Resume = True,
     known_at: KnownAt = None,
     force: Force = False,
 ) -> None:

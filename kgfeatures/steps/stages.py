@@ -149,29 +149,43 @@ def _extract(plan: Plan) -> Iterable[Call]:
 
 
 def _graph(plan: Plan) -> Iterable[Call]:
-    from kgfeatures.embedding.base import TrainingSettings
-    from kgfeatures.graph.training import Choice
+    """Give the call that repeats the last training, or the last update of its vectors."""
     from kgfeatures.steps.embed import run_graph
 
     params = plan.params("embed graph")
+    pinned = plan.pinned("embed graph", "graph")
+    if params.get("update"):
+        from kgfeatures.steps.embed_update import run_update
+
+        known_at = moment(params)
+        yield Call(
+            "embed graph",
+            lambda db, told: run_update(db, known_at=known_at, progress=told),
+            pinned,
+        )
+        return
+    chosen = _training(params)
+    yield Call("embed graph", lambda db, told: run_graph(db, **chosen, progress=told), pinned)
+
+
+def _training(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `run_graph` was told when it left these params."""
+    from kgfeatures.embedding.base import TrainingSettings
+    from kgfeatures.graph.training import Choice
+
     chosen: dict[str, Any] = {}
     if params:
         settings = known_fields(TrainingSettings, params)
         chosen = {"model": params["model"], "settings": settings, "known_at": moment(params)}
     if params.get("seconds") is not None:
         chosen["seconds"] = params["seconds"]
-    if params.get("without") or params.get("weights"):
-        chosen["choice"] = known_fields(Choice, params)
     if params.get("valid"):
         chosen["valid"] = params["valid"]
+    if params.get("without") or params.get("weights"):
+        chosen["choice"] = known_fields(Choice, params)
     # Who never trained by hand gets what a shop built from nothing has, bit for bit.
     chosen["follow"] = params.get("follow", False)
-    work: Work = lambda db, told: run_graph(db, **chosen, progress=told)  # noqa: E731
-    if params.get("update"):
-        from kgfeatures.steps.embed_update import run_update
-
-        work = lambda db, told: run_update(db, known_at=moment(params), progress=told)  # noqa: E731
-    yield Call("embed graph", work, plan.pinned("embed graph", "graph"))
+    return chosen
 
 
 def _text(plan: Plan) -> Iterable[Call]:
