@@ -173,10 +173,10 @@ def test_dsn_that_db_env_exported_is_known_as_our_own(server_home, server_dsn):
 def test_settings_leave_most_of_the_memory_to_the_rest_of_the_product():
     text = configuration(Path("/x"), Network(21_000, tcp=False), memory=24 << 30, cores=2)
     settings = dict(line.split(" = ") for line in text.splitlines() if " = " in line)
-    assert settings["shared_buffers"] == "'512MB'"
+    assert settings["shared_buffers"] == "'1536MB'"
     assert settings["maintenance_work_mem"] == "'256MB'"
     small = configuration(Path("/x"), Network(21_000, tcp=False), memory=2 << 30, cores=2)
-    assert "shared_buffers = '64MB'" in small
+    assert "shared_buffers = '128MB'" in small
     assert 0 < memory_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
