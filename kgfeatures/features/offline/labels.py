@@ -61,8 +61,14 @@ def from_frame(entity_df: pd.DataFrame) -> Labels:
 
     Raises
     ------
-    DataError : no rows, no times, a time that is missing or unclear, a column that has no type.
+    DataError : no frame, no rows, no times, a time that is missing or unclear, a column that has
+        no type.
     """
+    if not hasattr(entity_df, "columns"):
+        raise DataError(
+            f"entity_df is a {type(entity_df).__name__}; give a pandas DataFrame, or a query as "
+            "text"
+        )
     time = time_column([str(name) for name in entity_df.columns], _kinds(entity_df))
     if len(set(entity_df.columns)) < len(entity_df.columns):
         raise DataError("entity_df has two columns of one name; rename one")

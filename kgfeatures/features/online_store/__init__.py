@@ -20,6 +20,7 @@ from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQ
 from kgfeatures.db.wide_tables.sessions import Sessions
 from kgfeatures.errors import DataError
 from kgfeatures.features.online_store import searching, updating, writing
+from kgfeatures.features.online_store.asking import clear_errors, require_rows
 from kgfeatures.features.online_store.catalogue import Changed
 from kgfeatures.features.online_store.layouts import Layouts
 from kgfeatures.features.online_store.reading import Ask, Reader
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from feast import Entity, FeatureView, RepoConfig
     from feast.filter_models import ComparisonFilter, CompoundFilter
+    from feast.infra.registry.base_registry import BaseRegistry
     from feast.online_response import OnlineResponse
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
@@ -181,20 +183,45 @@ class KGFeaturesOnlineStore(OnlineStore):
             self.online_read, config, table, entity_keys, requested_features
         )
 
-    def get_online_features(self, *given: Any, **named: Any) -> OnlineResponse:
+    def get_online_features(
+        self,
+        config: RepoConfig,
+        features: Any,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        *given: Any,
+        **named: Any,
+    ) -> OnlineResponse:
         """Return what Feast returns.
 
         Raises
         ------
-        DataError : there are no entity rows, or a key in one is null.
+        DataError : there are no entity rows, or a key in one is null or of another type.
+        UnknownNameError : a view does not have a feature asked for; names the nearest.
         """
-        _require_rows(named.get("entity_rows"))
-        return super().get_online_features(*given, **named)
+        require_rows(entity_rows)
+        with clear_errors(registry, project, features, entity_rows):
+            return super().get_online_features(
+                config, features, entity_rows, registry, project, *given, **named
+            )
 
-    async def get_online_features_async(self, *given: Any, **named: Any) -> OnlineResponse:
+    async def get_online_features_async(
+        self,
+        config: RepoConfig,
+        features: Any,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        *given: Any,
+        **named: Any,
+    ) -> OnlineResponse:
         """Return what Feast returns; raises what `get_online_features` raises."""
-        _require_rows(named.get("entity_rows"))
-        return await super().get_online_features_async(*given, **named)
+        require_rows(entity_rows)
+        with clear_errors(registry, project, features, entity_rows):
+            return await super().get_online_features_async(
+                config, features, entity_rows, registry, project, *given, **named
+            )
 
     def _read_features_per_fv(
         self,
@@ -306,11 +333,6 @@ class KGFeaturesOnlineStore(OnlineStore):
 
     def _forget(self, config: RepoConfig) -> None:
         self._reader(config).forget()
-
-
-def _require_rows(rows: Any) -> None:
-    if isinstance(rows, list) and not rows:
-        raise DataError("there are no entity rows; give one per key to look up")
 
 
 def _unique(

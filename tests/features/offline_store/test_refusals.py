@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from kgfeatures.db.connection import open_connection
 from kgfeatures.errors import DatabaseError, DataError, UnknownNameError
-from tests.features.offline_store.conftest import MARKS, labels
+from tests.features.offline_store.conftest import MARKS, labels, utc
 
 pytestmark = MARKS
 
@@ -35,6 +35,12 @@ BAD: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = [
     (lambda df: df.iloc[:0], "no rows"),
     (lambda df: df.assign(mixed=["a", 1, 2.5, None]), "give each column one type"),
 ]
+
+
+def test_labels_that_are_no_frame_say_what_to_give(store) -> None:
+    rows = [{"customer_id": "b", "event_timestamp": utc(2024, 1, 4)}]
+    with pytest.raises(DataError, match="entity_df is a list; give a pandas DataFrame, or a query"):
+        store.get_historical_features(rows, ["profile:spent"])
 
 
 @pytest.mark.parametrize(("spoil", "message"), BAD)

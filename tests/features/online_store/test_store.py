@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from kgfeatures.errors import DatabaseError, DataError
+from kgfeatures.errors import DatabaseError, DataError, UnknownNameError
 from tests.features.online_store.conftest import NOW, apply, key, make_config, make_view, row
 
 pytestmark = pytest.mark.slow
@@ -347,3 +347,27 @@ def test_the_catalogue_tells_of_views_of_a_file_registry_too(store, config, data
     apply(store, config, view)
     apply(store, config, gone=[view])
     assert "told" not in cards()
+
+
+def test_plain_feast_says_which_key_or_name_of_a_request_is_wrong(config) -> None:
+    from feast import Entity, FeatureStore, ValueType
+    from feast.types import Int64
+
+    place = Entity(name="place", join_keys=["place_id"], value_type=ValueType.INT64)
+    heat = make_view("heat", {"warmth": Int64}, {"place_id": Int64})
+    heat.entities = ["place"]
+    shop = FeatureStore(config=config)
+    shop.apply([place, heat])
+
+    def asked(rows: object, feature: str = "heat:warmth") -> object:
+        return shop.get_online_features(features=[feature], entity_rows=rows)
+
+    with pytest.raises(UnknownNameError, match="view 'heat' has no 'warmt'; did you mean 'warmth'"):
+        asked([{"place_id": 1}], "heat:warmt")
+    with pytest.raises(DataError, match="'place_id' is 'x' in entity row 1 .* type INT64"):
+        asked([{"place_id": 1}, {"place_id": "x"}])
+    with pytest.raises(DataError, match="'place_id' is 'x' in entity row 0 "):
+        asked({"place_id": ["x"]})
+    with pytest.raises(DataError, match="entity_rows is 'x', a str; give a list with one mapping"):
+        asked("x")
+    assert asked([{"place_id": "3"}]).to_dict() == {"place_id": [3], "warmth": [None]}
