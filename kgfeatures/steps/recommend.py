@@ -12,8 +12,8 @@ from kgfeatures.db import queries
 from kgfeatures.db.migrations import repeat
 from kgfeatures.db.runs import Step, StepResult, run_step
 from kgfeatures.errors import DataError
+from kgfeatures.recommend.bulk import Bulk
 from kgfeatures.recommend.favourites import Favourites
-from kgfeatures.recommend.served import Served
 from kgfeatures.steps.recommend_model import (
     Fitted,
     blend_of,
@@ -132,7 +132,7 @@ def _recommend(
         fitted = Fitted(given, without_graph(given))
     progress.start("learn from all purchases")
     segments = read_segments(conn, shop)
-    served = Served(blend_of(signals, fitted.weights), Favourites(segments.members, half_life))
+    served = Bulk(blend_of(signals, fitted.weights), Favourites(segments.members, half_life))
     served.fit(shop.lines.purchases())
     if not queries.scalar(conn, "recommend.has_table"):
         repeat(conn, REPEATABLE)
