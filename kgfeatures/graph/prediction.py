@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kgfeatures.db import Database
+    from kgfeatures.embedding.serving import Side
     from kgfeatures.types import FloatArray
 
     Keys = str | Sequence[str]
@@ -69,16 +70,8 @@ class Alias:
         tails : key, tail_type, tail_key, tail_label, score; ordered by key as given. score:
             higher is more plausible, comparable within one key only.
         """
-        return self.database.frame(
-            "serving.predict_tail",
-            alias=self.name,
-            entity_type=entity_type,
-            keys=_listed(keys),
-            relation=relation,
-            k=k,
-            exclude_known=exclude_known,
-            filters=json.dumps(dict(filters or {})),
-            known_at=known_at,
+        return self._predict(
+            "tail", entity_type, keys, relation, k, exclude_known, filters, known_at
         )
 
     def predict_head(
@@ -97,16 +90,8 @@ class Alias:
         Parameters and order as of `predict_tail`; columns key, head_type, head_key, head_label,
         score.
         """
-        return self.database.frame(
-            "serving.predict_head",
-            alias=self.name,
-            entity_type=entity_type,
-            keys=_listed(keys),
-            relation=relation,
-            k=k,
-            exclude_known=exclude_known,
-            filters=json.dumps(dict(filters or {})),
-            known_at=known_at,
+        return self._predict(
+            "head", entity_type, keys, relation, k, exclude_known, filters, known_at
         )
 
     def score(
@@ -167,6 +152,31 @@ class Alias:
         """Return the keys of all entities of a type, sorted, and their vectors, (n, dim)."""
         with self.database.transaction() as conn:
             return vectors.read(conn, self.name, entity_type)
+
+    def _predict(
+        self,
+        side: Side,
+        entity_type: str,
+        keys: Keys,
+        relation: str,
+        k: int,
+        exclude_known: bool,  # noqa: FBT001
+        filters: Mapping[str, Any] | None,
+        known_at: dt.datetime | None,
+    ) -> pd.DataFrame:
+        found = self.database.frame(
+            "serving.predict",
+            alias=self.name,
+            entity_type=entity_type,
+            keys=_listed(keys),
+            relation=relation,
+            backwards=side == "head",
+            k=k,
+            exclude_known=exclude_known,
+            filters=json.dumps(dict(filters or {})),
+            known_at=known_at,
+        )
+        return found.rename(columns=lambda name: name.replace("answer_", f"{side}_"))
 
 
 def _listed(keys: Keys) -> list[str]:

@@ -127,29 +127,38 @@ declare
     scorer text := (
         select known.scorer from emb.model as known where known.model_id = question.model_id
     );
-    head vector := emb.vector_of(model_id, entity_id);
-    relation vector := emb.relation_vector(model_id, relation_id, direction);
+    head vector;
+    relation vector;
     matrix real[];
     slot int;
 begin
     projected := scorer = 'transr';
-    if head is null or relation is null then
-        return;
-    elsif not projected then
-        query := emb.query_vector(scorer, head, relation);
+    -- One statement each: a dynamic one is planned every time.
+    if not projected then
+        execute format(
+            'select emb.query_vector($4, anchor.v, relation.v)
+            from emb.%I as anchor cross join emb.%I as relation
+            where anchor.entity_id = $1 and relation.relation_id = $2 and relation.direction = $3',
+            'm_' || model_id, 'm_' || model_id || '_relation'
+        )
+        into query using entity_id, relation_id, direction, scorer;
         return;
     end if;
     -- Where M stretches all directions nearly alike, who is near before it is near after it.
     execute format(
-        'select m.matrix, m.slot, case when m.stretch <= 3 then $3 + m.shift end
-        from emb.%I as m
-        where m.relation_id = $1 and m.direction = $2',
-        'm_' || model_id || '_relation'
+        'select
+            anchor.v, relation.v, relation.matrix, relation.slot,
+            case when relation.stretch <= 3 then anchor.v + relation.shift end
+        from emb.%I as anchor cross join emb.%I as relation
+        where anchor.entity_id = $1 and relation.relation_id = $2 and relation.direction = $3',
+        'm_' || model_id, 'm_' || model_id || '_relation'
     )
-    into matrix, slot, around using relation_id, direction, head;
-    query := emb.project(matrix, head) + relation;
-    square := -(query <#> query);
-    query := emb.projected_query(query, matrix, slot, emb.projected_width(model_id));
+    into head, relation, matrix, slot, around using entity_id, relation_id, direction;
+    if head is not null then
+        query := emb.project(matrix, head) + relation;
+        square := -(query <#> query);
+        query := emb.projected_query(query, matrix, slot, emb.projected_width(model_id));
+    end if;
 end
 $$;
 comment on function emb.question(int, bigint, bigint, text) is

@@ -235,16 +235,19 @@ create or replace function kg.require_question(
 language plpgsql stable
 set search_path = pg_catalog, public
 as $$
+declare
+    entity_id bigint;
 begin
     model_id := emb.model_in_use(alias);
-    perform kg.require_vector(alias, entity_type, key);
+    entity_id := kg.require_entity(entity_type, key);
     select resolved.relation_id, resolved.direction, resolved.target_type
     into relation_id, direction, target_type
     from kg.resolve_relation(entity_type, relation, backwards) as resolved;
     select asked.query, asked.projected, asked.square, asked.around
     into query, projected, square, around
-    from emb.question(model_id, kg.entity_id(entity_type, key), relation_id, direction) as asked;
+    from emb.question(model_id, entity_id, relation_id, direction) as asked;
     if query is null then
+        perform kg.require_vector(alias, entity_type, key);
         raise exception 'relation "%" has no vector in "%"', relation, alias using
             errcode = '22023', hint = 'No triple had it when the vectors were made, or these are no graph vectors.';
     end if;
@@ -321,12 +324,8 @@ returns table (tail_type text, tail_key text, tail_label text, score double prec
 language sql stable
 set search_path = pg_catalog
 as $$
-    select answer.answer_type, answer.answer_key, answer.answer_label, answer.score
-    from kg.predict(
-        predict_tail.alias, predict_tail.entity_type, predict_tail.key, predict_tail.relation, false,
-        predict_tail.k, predict_tail.exclude_known, predict_tail.filters, predict_tail.known_at
-    ) with ordinality as answer (answer_type, answer_key, answer_label, score, place)
-    order by answer.place;
+    select *
+    from kg.predict(alias, entity_type, key, relation, false, k, exclude_known, filters, known_at);
 $$;
 comment on function kg.predict_tail(text, text, text, text, int, boolean, jsonb, timestamptz) is
 'The k most plausible tails of (entity, relation, ?) by graph vectors, best first, of the relation''s range only; with a relation''s inverse name, the most plausible heads. What is known at known_at already is left out unless asked for; fewer than k rows only when fewer entities are left. score: higher is more plausible, comparable within one answer only.';
@@ -345,12 +344,8 @@ returns table (head_type text, head_key text, head_label text, score double prec
 language sql stable
 set search_path = pg_catalog
 as $$
-    select answer.answer_type, answer.answer_key, answer.answer_label, answer.score
-    from kg.predict(
-        predict_head.alias, predict_head.entity_type, predict_head.key, predict_head.relation, true,
-        predict_head.k, predict_head.exclude_known, predict_head.filters, predict_head.known_at
-    ) with ordinality as answer (answer_type, answer_key, answer_label, score, place)
-    order by answer.place;
+    select *
+    from kg.predict(alias, entity_type, key, relation, true, k, exclude_known, filters, known_at);
 $$;
 comment on function kg.predict_head(text, text, text, text, int, boolean, jsonb, timestamptz) is
 'The k most plausible heads of (?, relation, entity) by graph vectors, best first, of the relation''s domain only; otherwise as kg.predict_tail. They are ranked by the vector that the relation has for being read backwards, so that a score differs from the one of kg.score.';

@@ -4,10 +4,11 @@
 -- Params: model_id, dim int: numbers of emb.m_<id>.projected.
 select emb.add_projections(%(model_id)s, %(dim)s);
 
--- name: predict_tail
--- The most plausible tails of each entity. Rows by entity as asked for, best first.
--- Params: alias, entity_type text, keys text[], relation text, k int, exclude_known boolean,
--- filters jsonb as text, known_at timestamptz, null is now.
+-- name: predict
+-- The most plausible answers about each entity: its tails, or backwards its heads. Rows by entity
+-- as asked for, best first.
+-- Params: alias, entity_type text, keys text[], relation text, backwards boolean, k int,
+-- exclude_known boolean, filters jsonb as text, known_at timestamptz, null is now.
 with asked as (
     select
         key,
@@ -17,40 +18,16 @@ with asked as (
 
 select
     asked.key,
-    answer.tail_type,
-    answer.tail_key,
-    answer.tail_label,
+    answer.answer_type,
+    answer.answer_key,
+    answer.answer_label,
     answer.score
 from asked
 cross join
-    lateral kg.predict_tail(
-        %(alias)s, %(entity_type)s, asked.key, %(relation)s, %(k)s, %(exclude_known)s,
-        %(filters)s::jsonb, coalesce(%(known_at)s::timestamptz, now())
-    ) with ordinality as answer (tail_type, tail_key, tail_label, score, place)
-order by asked.place, answer.place;
-
--- name: predict_head
--- The most plausible heads of each entity. Rows by entity as asked for, best first.
--- Params: as of predict_tail.
-with asked as (
-    select
-        key,
-        place
-    from unnest(%(keys)s::text[]) with ordinality as listed (key, place)
-)
-
-select
-    asked.key,
-    answer.head_type,
-    answer.head_key,
-    answer.head_label,
-    answer.score
-from asked
-cross join
-    lateral kg.predict_head(
-        %(alias)s, %(entity_type)s, asked.key, %(relation)s, %(k)s, %(exclude_known)s,
-        %(filters)s::jsonb, coalesce(%(known_at)s::timestamptz, now())
-    ) with ordinality as answer (head_type, head_key, head_label, score, place)
+    lateral kg.predict(
+        %(alias)s, %(entity_type)s, asked.key, %(relation)s, %(backwards)s, %(k)s,
+        %(exclude_known)s, %(filters)s::jsonb, coalesce(%(known_at)s::timestamptz, now())
+    ) with ordinality as answer (answer_type, answer_key, answer_label, score, place)
 order by asked.place, answer.place;
 
 -- name: similar
