@@ -57,8 +57,8 @@ def training_set(
 
     Raises
     ------
-    DataError : a column is missing, empty or of another type, or a feature table does not exist
-        or holds vectors of several versions.
+    DataError : a column is missing, empty or of another type, a feature table does not exist, or
+        the labels find vectors of versions that cannot be compared.
     UnknownNameError : a service, view or feature that is not registered; names the nearest.
 
     Warns

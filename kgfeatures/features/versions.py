@@ -6,8 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kgfeatures.errors import DataError
-
 if TYPE_CHECKING:
     from kgfeatures.db import Database
     from kgfeatures.features.requests import Request
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Version:
-    """The version of vectors that a feature view holds.
+    """A version of vectors that a feature view holds.
 
     Parameters
     ----------
@@ -42,22 +40,11 @@ class Version:
 
 
 def versions_of(database: Database, request: Request) -> dict[str, Version]:
-    """Return the version of each view with vectors that a request asks for.
+    """Return the first known version of each view with vectors that a request asks for.
 
-    Raises
-    ------
-    DataError : a table holds vectors of several versions, which are not comparable.
+    Later ones of the same view come to later labels; the offline store refuses a column of
+    versions that cannot be compared.
     """
     views = list(dict.fromkeys(one.partition(":")[0] for one in request.references))
-    found: dict[str, Version] = {}
-    for row in database.rows("features.vector_versions", names=views):
-        version = Version(**row)
-        if version.view in found:
-            raise DataError(
-                f"feature.{version.view} holds vectors of versions {found[version.view].model_id} "
-                f"and {version.model_id}, which cannot be compared, so they cannot be one column; "
-                "delete the rows of all but one, or make the table again: "
-                f"`{version.made_by} --force`"
-            )
-        found[version.view] = version
-    return found
+    rows = database.rows("features.vector_versions", names=views)
+    return {row["view"]: Version(**row) for row in reversed(rows)}

@@ -8,7 +8,8 @@ select
 from feature.snapshot(%(table_name)s);
 
 -- name: vector_versions
--- The versions of vectors that some feature tables hold. One row per table and version.
+-- The versions of vectors that some feature tables hold, first known first. One row per table and
+-- version.
 -- Params: names text[].
 select
     view,
@@ -17,7 +18,7 @@ select
     known_at
 from unnest(%(names)s::text[]) as view
 cross join feature.vector_versions(view)
-order by view, model_id;
+order by view, known_at, model_id;
 
 -- name: knows_versions
 -- Whether this database can say which versions of vectors can be compared. One row.
