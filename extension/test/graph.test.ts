@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { IEntity, INeighborhood } from '../src/api';
 import { GraphModel, type IGraphHost } from '../src/graph/model';
-import { STEP, lines, tripleOf } from '../src/graph/tree';
+import { STEP, asWidget, lines, tripleOf } from '../src/graph/tree';
 import { settled } from './deferred';
 
 const CUSTOMER: IEntity = { type: 'customer', key: 'c1', label: 'Ada', degree: 121 };
@@ -154,4 +154,10 @@ test('a failure is told where it happened', async () => {
   const graph = model({ neighbors: () => Promise.reject('no database') });
   await graph.show(CUSTOMER);
   assert.equal(graph.tree?.failure, 'no database');
+});
+
+test('code for a widget quotes whatever is in a key', () => {
+  const key = 'a"b\\c\n顾客';
+  const [, call] = asWidget({ ...CUSTOMER, key }).split('\n\n');
+  assert.equal(call, 'GraphBrowser("customer", "a\\"b\\\\c\\n顾客")');
 });

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from kgfeatures.widgets.graph_browser import WORDS
+
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ROOT / "extension/src"
 SCHEMAS = ROOT / "extension/schema"
@@ -44,7 +46,8 @@ def schema_texts(value: object) -> Iterator[str]:
 def singulars() -> set[str]:
     in_code = {literal(found) for text in sources() for found in SINGULAR.findall(text)}
     schemas = [json.loads(file.read_text("utf-8")) for file in SCHEMAS.glob("*.json")]
-    return in_code | {text for schema in schemas for text in schema_texts(schema)}
+    in_schemas = {text for schema in schemas for text in schema_texts(schema)}
+    return in_code | in_schemas | set(WORDS)
 
 
 def plurals() -> set[str]:

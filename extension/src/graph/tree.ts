@@ -232,3 +232,9 @@ export function samePath(one: Path, other: Path): boolean {
     one.length === other.length && one.every((step, index) => step === other[index])
   );
 }
+
+/** Python that shows an entity as a widget of the notebook; JSON's strings are Python's. */
+export function asWidget({ type, key }: IEntity): string {
+  const place = `${JSON.stringify(type)}, ${JSON.stringify(key)}`;
+  return `from kgfeatures.widgets import GraphBrowser\n\nGraphBrowser(${place})`;
+}

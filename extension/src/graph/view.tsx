@@ -10,7 +10,7 @@ import { asCode } from '../sql/text';
 import { Table } from '../table';
 import type { IKGFeatures } from '../tokens';
 import { GraphModel } from './model';
-import { lines } from './tree';
+import { asWidget, lines } from './tree';
 import { TreeView, type IGraphProps } from './treeview';
 
 export interface IGraphOptions {
@@ -198,6 +198,7 @@ function Bar({
 }: IGraphProps & { query: IGraphOptions['query'] }): React.JSX.Element {
   const { trans, settings } = shared;
   const { chosenNode, chosen, sql, view } = model;
+  const entity = (chosenNode ?? model.tree)?.entity;
   return (
     <div className="kgf-Actions" role="toolbar" aria-label={trans.__('Actions')}>
       <button
@@ -223,6 +224,13 @@ function Bar({
         onClick={() => void shared.insertCode(asCode(sql, settings.codeStyle))}
       >
         {trans.__('Insert code')}
+      </button>
+      <button
+        className="kgf-Button"
+        title={trans.__('Insert code that shows the entity in the notebook')}
+        onClick={() => entity && void shared.insertCode(asWidget(entity))}
+      >
+        {trans.__('Open as a widget')}
       </button>
       {query && (
         <button className="kgf-Button" disabled={!sql} onClick={() => query(sql)}>
