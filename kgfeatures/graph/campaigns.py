@@ -26,7 +26,8 @@ from kgfeatures.graph.times import KIND, clean_times
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
     from kgfeatures.graph.selection import Loaded
     from kgfeatures.graph.sheet import Sheet
 

@@ -20,8 +20,9 @@ from kgfeatures.errors import DataError
 from kgfeatures.graph import readers
 from kgfeatures.graph.entries import Entry, Line
 from kgfeatures.graph.guessing import SURE, Profiled, guess_all
-from kgfeatures.graph.manifest import FILE_NAME, SHAPES, Section
+from kgfeatures.graph.manifest import FILE_NAME
 from kgfeatures.graph.profiling import one_line, profile
+from kgfeatures.graph.section import SHAPES, Section
 from kgfeatures.graph.sketching import sketch
 from kgfeatures.graph.sketching_outreach import set_aside_undated
 from kgfeatures.graph.sniffing import Written, ending, sniff

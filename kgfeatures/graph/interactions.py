@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.floating[Any]]
 
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
     from kgfeatures.graph.selection import Loaded
     from kgfeatures.graph.sheet import Sheet
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kgfeatures.graph.manifest import Section
+    from kgfeatures.graph.section import Section
 
 _SPAN = re.compile(r"(\d{1,5}) *([dh])")
 

@@ -9,7 +9,7 @@ from kgfeatures.graph import late
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kgfeatures.graph.manifest import Section
+    from kgfeatures.graph.section import Section
 
 WITHOUT_COLUMNS = ("nt", "openke")
 """Formats of triples that have no columns to name."""

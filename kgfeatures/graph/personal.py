@@ -8,7 +8,8 @@ from kgfeatures.config import settings
 from kgfeatures.db.personal_files import HOME, PersonalFile, placed
 
 if TYPE_CHECKING:
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
 
 CUSTOMER = "customer"
 TRUTH = "truth"

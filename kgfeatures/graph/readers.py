@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kgfeatures.graph.manifest import Section
+    from kgfeatures.graph.section import Section
 
 
 def read(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
     from kgfeatures.graph.sheet import Sheet
     from kgfeatures.types import IntArray
 

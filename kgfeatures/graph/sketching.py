@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kgfeatures.graph.entries import Entry, Line, hint, place, role_line, time_lines, unused, word
 from kgfeatures.graph.guessing import KEYS, SURE, could_be_key
-from kgfeatures.graph.manifest import SHAPES
+from kgfeatures.graph.section import SHAPES
 from kgfeatures.graph.sketching_outreach import outreach
 from kgfeatures.graph.vocabulary import event_of, likeness, parts, relation_name
 

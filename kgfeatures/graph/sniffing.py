@@ -15,7 +15,7 @@ from pyarrow import ArrowException, parquet
 
 from kgfeatures.errors import DataError
 from kgfeatures.graph.cleaning import RefusedError, to_number
-from kgfeatures.graph.manifest import Section
+from kgfeatures.graph.section import Section
 from kgfeatures.graph.text_files import DELIMITERS, likely, opened, opened_text, readable
 from kgfeatures.graph.yaml_values import Where
 

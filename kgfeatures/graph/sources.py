@@ -20,7 +20,8 @@ from kgfeatures.types import entity_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
 
 SOURCE_IDS = 2**31 - 1
 NOT_READING = {"where", "file", "pattern"}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from kgfeatures.graph.manifest import Section
+    from kgfeatures.graph.section import Section
     from kgfeatures.types import IntArray
 
 BLOCK_BYTES = 32 << 20

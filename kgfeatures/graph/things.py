@@ -19,7 +19,8 @@ from kgfeatures.graph.cleaning import clean, to_key, to_label, to_line
 from kgfeatures.graph.selection import Selection
 
 if TYPE_CHECKING:
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
     from kgfeatures.graph.selection import Loaded
     from kgfeatures.graph.sheet import Sheet
 

@@ -19,7 +19,8 @@ from kgfeatures.graph.times import KIND, clean_times
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kgfeatures.graph.manifest import Manifest, Section
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
     from kgfeatures.graph.selection import Loaded
     from kgfeatures.types import IntArray
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kgfeatures.errors import ManifestError
-from kgfeatures.graph.manifest import SHAPES, read_manifest
+from kgfeatures.graph.manifest import read_manifest
+from kgfeatures.graph.section import SHAPES
 
 ORDERS = {"orders.csv": "who,what,at\n1,a,2024-01-01\n"}
 SECTION = "{file: orders.csv, customer: who, product: what, timestamp: at}"
