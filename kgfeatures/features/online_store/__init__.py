@@ -12,15 +12,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from feast import utils
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.infra.utils.postgres.postgres_config import ConnectionType, PostgreSQLConfig
 
 from kgfeatures.db.wide_tables.sessions import Sessions
-from kgfeatures.errors import DataError
 from kgfeatures.features.online_store import searching, updating, writing
-from kgfeatures.features.online_store.asking import clear_errors, require_rows
+from kgfeatures.features.online_store.asking import clear_errors, require_rows, unique_keys
 from kgfeatures.features.online_store.catalogue import Changed
 from kgfeatures.features.online_store.layouts import Layouts
 from kgfeatures.features.online_store.reading import Ask, Reader
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
     Row = tuple[dt.datetime | None, dict[str, Value] | None]
     Document = tuple[dt.datetime | None, EntityKey | None, dict[str, Value] | None]
 
-# Its functions that Feast's own stores use too, underscored as they are.
-_FEAST: Any = utils
 TYPE = "kgfeatures.features.online_store.KGFeaturesOnlineStore"
 
 
@@ -240,7 +236,7 @@ class KGFeaturesOnlineStore(OnlineStore):
         for view, features in grouped_refs:
             same = (tuple(view.entities), tuple(sorted(view.projection.join_key_map.items())))
             if same not in shared:
-                shared[same] = _unique(view, join_key_values, entity_name_to_join_key_map)
+                shared[same] = unique_keys(view, join_key_values, entity_name_to_join_key_map)
             keys, indexes, length = shared[same]
             asks.append(Ask(view, features, keys))
             places.append((indexes, length))
@@ -333,29 +329,3 @@ class KGFeaturesOnlineStore(OnlineStore):
 
     def _forget(self, config: RepoConfig) -> None:
         self._reader(config).forget()
-
-
-def _unique(
-    view: FeatureView, values: dict[str, list[Value]], join_keys: dict[str, str]
-) -> tuple[Mapping[str, Sequence[Value]], Any, int]:
-    """Return the different keys of a request, a column per join key, and where each one is asked.
-
-    Feast finds them; it gives a mapping per key.
-
-    Raises
-    ------
-    DataError : a key is null.
-    """
-    try:
-        found, indexes, length = _FEAST._get_unique_entities(view, values, join_keys)  # noqa: SLF001
-    except TypeError:
-        for name, column in values.items():
-            row = next((n for n, one in enumerate(column) if one.WhichOneof("val") is None), None)
-            if row is not None:
-                raise DataError(
-                    f"key {name!r} is null in entity row {row} (from 0); every row needs its keys: "
-                    "fill or drop such rows"
-                ) from None
-        raise
-    names = list(found[0]) if found else []
-    return {name: [one[name] for one in found] for name in names}, indexes, length

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from feast import utils
 from feast.errors import FeatureViewNotFoundException
 from feast.value_type import ValueType
 
@@ -14,8 +15,12 @@ from kgfeatures.errors import DataError, KGFeaturesError, UnknownNameError, near
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from feast import FeatureView
     from feast.infra.registry.base_registry import BaseRegistry
+    from feast.protos.feast.types.Value_pb2 import Value
 
+# Its functions that Feast's own stores use too, underscored as they are.
+_FEAST: Any = utils
 # How Feast converts what is given as the key of an entity of such a type.
 CONVERTED: dict[ValueType, type[int | float]] = {
     ValueType.INT32: int,
@@ -105,3 +110,29 @@ def _values(rows: object) -> list[tuple[str, int, Any]]:
         return [(key, row, one) for key, many in columns.items() for row, one in enumerate(many)]
     listed: Sequence[Mapping[str, Any]] = rows if isinstance(rows, list) else []  # pyright: ignore[reportUnknownVariableType]
     return [(key, row, one) for row, each in enumerate(listed) for key, one in each.items()]
+
+
+def unique_keys(
+    view: FeatureView, values: dict[str, list[Value]], join_keys: dict[str, str]
+) -> tuple[Mapping[str, Sequence[Value]], Any, int]:
+    """Return the different keys of a request, a column per join key, and where each one is asked.
+
+    Feast finds them; it gives a mapping per key.
+
+    Raises
+    ------
+    DataError : a key is null.
+    """
+    try:
+        found, indexes, length = _FEAST._get_unique_entities(view, values, join_keys)  # noqa: SLF001
+    except TypeError:
+        for name, column in values.items():
+            row = next((n for n, one in enumerate(column) if one.WhichOneof("val") is None), None)
+            if row is not None:
+                raise DataError(
+                    f"key {name!r} is null in entity row {row} (from 0); every row needs its keys: "
+                    "fill or drop such rows"
+                ) from None
+        raise
+    names = list(found[0]) if found else []
+    return {name: [one[name] for one in found] for name in names}, indexes, length
