@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kgfeatures.recommend.coldstart import BLIND, TOLD
 from kgfeatures.recommend.contest import BLEND
@@ -20,6 +20,16 @@ ACCURACY = (
     *("coverage@20", "gini@20", "novelty@20", "diversity@20"),
 )
 NAME = 20
+EVERYBODY = "all"
+
+
+class Measure(NamedTuple):
+    """One figure: of which algorithm, over which customers, and how sure."""
+
+    algorithm: str
+    customers: str
+    measure: str
+    estimate: Estimate
 
 
 def cell(estimate: Estimate) -> str:
@@ -127,6 +137,28 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "choosing_cpu_seconds": round(outcome.choosing_seconds, 2),
     }
     return found if outcome.cold is None else found | _cold(outcome.cold)
+
+
+def measures(outcome: Outcome) -> list[Measure]:
+    """Return every measure of every algorithm, what the graph adds, and the cold start."""
+    found: list[Measure] = []
+    for name, row in outcome.rows.items():
+        found += [Measure(name, EVERYBODY, *pair) for pair in row.estimates.items()]
+        for one in row.quartiles:
+            some = f"{one.fewest} to {one.most} products"
+            found += [Measure(name, some, *pair) for pair in one.estimates.items()]
+    if outcome.graph_gain is not None:
+        found.append(Measure(BLEND, EVERYBODY, "graph_gain_hr@10", outcome.graph_gain))
+    if outcome.cold is not None:
+        cold = outcome.cold.found.items()
+        found += [Measure(name, EVERYBODY, "cold_hr@20", value) for name, value in cold]
+    return found
+
+
+def made_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the settings of each algorithm and the weights of each blend, for json.dumps."""
+    found = {name: dict(row.made_of) for name, row in outcome.rows.items()}
+    return found if outcome.cold is None else found | {"cold blend": dict(outcome.cold.weights)}
 
 
 def _row(row: Row) -> dict[str, Any]:

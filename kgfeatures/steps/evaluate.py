@@ -2,23 +2,26 @@
 
 The shop is the loaded one or a folder's; models are trained here anew, from what each part of the
 protocol lets them see, and nothing that is published is touched. A run on the database stands in
-ops.run with its result in one sentence.
+ops.run with its result in one sentence, and in rec.evaluation with all its figures.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from kgfeatures.db import queries, transport
 from kgfeatures.db.runs import Step, run_step
 from kgfeatures.errors import DataError
 from kgfeatures.recommend.contest import Outcome, contest
 from kgfeatures.recommend.lineup import Described
 from kgfeatures.recommend.protocols import last_two_out, split_column, time_split
-from kgfeatures.recommend.scoreboard import sentence
+from kgfeatures.recommend.scoreboard import made_of, measures, sentence
 from kgfeatures.steps.evaluate_shop import from_database, from_folder
 from kgfeatures.types import NoProgress
 
@@ -38,10 +41,12 @@ if TYPE_CHECKING:
 
 EVALUATE = Step(
     name="evaluate recommend",
-    version="1",
+    version="2",
     inputs=("raw.interaction", "raw.product", "kg.triple"),
+    outputs=("rec.evaluation_run", "rec.evaluation"),
 )
 EPOCH = dt.date(1970, 1, 1)
+FIGURES = ["algorithm", "customers", "measure", "value", "lower", "upper"]
 ENCODERS = ("builtin:chargram", "builtin:minilm")
 
 
@@ -83,7 +88,9 @@ def evaluate(
     *,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Return what every recommender does on the loaded shop; nothing is published.
+    """Return what every recommender does on the loaded shop; its figures go to rec.evaluation.
+
+    What recommendations are made of stays as it is.
 
     Raises
     ------
@@ -98,12 +105,44 @@ def evaluate(
         shop = from_database(conn)
         found.append(evaluate_shop(shop, chosen, progress=told))
         told.note(sentence(found[0]))
-        return {"algorithms": len(found[0].rows), "customers": len(found[0].protocol.test.asked)}
+        figures = _publish(conn, found[0], params)
+        asked = len(found[0].protocol.test.asked)
+        return {"algorithms": len(found[0].rows), "customers": asked, "rec.evaluation": figures}
 
     params = asdict(chosen) | {"time_split": str(chosen.time_split or "")}
-    # What was measured stands nowhere but in the answer, so it is measured anew each time.
+    # Tables do not hold the whole answer, so it is measured anew each time.
     run_step(database, EVALUATE, params, work, progress=progress, force=True)
     return found[0]
+
+
+def _publish(conn: Connection[TupleRow], outcome: Outcome, settings: dict[str, Any]) -> int:
+    """Write the figures in place of those of the same protocol, unless they are the same."""
+    protocol, test = outcome.protocol.name, outcome.protocol.test
+    run = {
+        "words": outcome.protocol.words.rstrip("; "),
+        "customers": len(test.asked),
+        "products": test.known.n_products,
+        "purchases": len(test.learned.customer),
+    }
+    of = {"settings": settings, "made_of": made_of(outcome)}
+    rows = [(*one[:3], *astuple(one.estimate)) for one in measures(outcome)]
+    figures = pd.DataFrame.from_records(rows, columns=FIGURES).sort_values(
+        FIGURES[:3], ignore_index=True
+    )
+    # As JSON has them, lists for tuples.
+    of = {name: json.dumps(value) for name, value in of.items()}
+    last = queries.fetch(conn, "evaluate.standing_run", protocol=protocol)
+    wanted = run | {name: json.loads(value) for name, value in of.items()}
+    if last == [wanted] and queries.frame(conn, "evaluate.standing", protocol=protocol).equals(
+        figures
+    ):
+        return len(figures)
+    run_id = queries.scalar(conn, "evaluate.next_run")
+    queries.execute(conn, "evaluate.forget", protocol=protocol)
+    queries.execute(conn, "evaluate.add_run", run_id=run_id, protocol=protocol, **run, **of)
+    return transport.copy_in(
+        conn, "rec.evaluation", figures.assign(run_id=run_id, protocol=protocol)
+    )
 
 
 def evaluate_folder(

@@ -1,4 +1,4 @@
--- What the step evaluate reads.
+-- What the step evaluate reads and writes.
 
 -- name: purchases
 -- Every purchase. One row per order line, in the order of its key.
@@ -37,3 +37,53 @@ select
 from raw.product
 where title is not null
 order by product_id collate "C";
+
+-- name: standing_run
+-- The last evaluation by a protocol. At most one row.
+-- Params: protocol text.
+select
+    words,
+    customers,
+    products,
+    purchases,
+    settings,
+    made_of
+from rec.evaluation_run
+where protocol = %(protocol)s;
+
+-- name: standing
+-- What the last evaluation by a protocol measured. One row per algorithm, customers and measure.
+-- Params: protocol text.
+select
+    algorithm,
+    customers,
+    measure,
+    value,
+    lower,
+    upper
+from rec.evaluation
+where protocol = %(protocol)s
+order by algorithm collate "C", customers collate "C", measure collate "C";
+
+-- name: next_run
+-- The number of the next evaluation. One row.
+select coalesce(max(run_id), 0) + 1 as run_id
+from rec.evaluation_run;
+
+-- name: forget
+-- Takes away a protocol's last evaluation, and what it measured.
+-- Params: protocol text.
+delete from rec.evaluation_run
+where protocol = %(protocol)s;
+
+-- name: add_run
+-- The row of an evaluation.
+-- Params: run_id bigint, protocol text, words text, customers int, products int, purchases int,
+-- settings jsonb, made_of jsonb.
+insert into rec.evaluation_run (
+    run_id, protocol, words, customers, products, purchases, settings, made_of
+)
+values (
+    %(run_id)s, %(protocol)s, %(words)s, %(customers)s, %(products)s, %(purchases)s,
+    %(settings)s::jsonb, %(made_of)s::jsonb
+);

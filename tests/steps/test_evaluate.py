@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ from kgfeatures.steps.ingest import ingest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
 
@@ -84,11 +88,73 @@ def test_an_evaluation_of_the_loaded_shop_stands_in_the_book(folder: Path, db: D
         "select status, row_counts, progress from ops.run where step = 'evaluate recommend'"
     ).to_dict("records")
     assert run["status"] == "finished"
-    assert run["row_counts"] == {"algorithms": len(outcome.rows), "customers": 40}
+    figures = db.sql("select count(*)::int as n from rec.evaluation")["n"][0]
+    assert run["row_counts"] == {
+        "algorithms": len(outcome.rows),
+        "customers": 40,
+        "rec.evaluation": figures,
+    }
     assert "leave last two out, 40 customers: blend hr@10" in run["progress"]["note"]
     alike = evaluate_folder(folder, QUICK)
     assert alike.rows["item-item"].made_of == outcome.rows["item-item"].made_of
     assert alike.rows["item-item"].estimates == outcome.rows["item-item"].estimates
+
+
+LITTLE = EvaluationSettings(encoders=(), graph=False)
+
+
+def everything(db: Database) -> list[object]:
+    return [
+        db.sql("select *, xmin::text from rec.evaluation_run").to_dict("records"),
+        db.sql("select *, xmin::text from rec.evaluation order by 1, 3, 4, 5").to_dict("records"),
+    ]
+
+
+def test_what_an_evaluation_shows_can_be_had_as_sql(
+    folder: Path, db: Database, reader: Connection[TupleRow]
+):
+    ingest(db, folder)
+    outcome = evaluate(db, LITTLE)
+    found = db.sql("select * from rec.evaluation where customers = 'all'")
+    read = reader.execute("select value from rec.evaluation where customers = 'all'").fetchall()
+    assert sorted(read) == sorted((value,) for value in found["value"])
+    rows = found.set_index(["algorithm", "measure"])[["value", "lower", "upper"]]
+    for name, row in outcome.rows.items():
+        for measure, shown in row.estimates.items():
+            assert rows.loc[(name, measure)].tolist() == [shown.mean, shown.low, shown.high]
+    assert outcome.graph_gain is not None
+    assert rows.loc[("blend", "graph_gain_hr@10"), "value"] == outcome.graph_gain.mean
+    assert outcome.cold is not None
+    assert rows.loc[("blend", "cold_hr@20"), "value"] == outcome.cold.found["blend"].mean
+    quartiles = db.sql(
+        "select value from rec.evaluation where algorithm = 'blend' and measure = 'hr@10'"
+        " and customers <> 'all'"
+    )
+    shown = [one.estimates["hr@10"].mean for one in outcome.rows["blend"].quartiles]
+    assert sorted(quartiles["value"]) == sorted(shown)
+    [run] = db.sql("select * from rec.evaluation_run").to_dict("records")
+    assert (run["protocol"], run["customers"], run["products"]) == ("leave last two out", 40, 24)
+    assert run["settings"]["seed"] == 0
+    assert run["made_of"]["blend"] == outcome.rows["blend"].made_of
+
+
+def test_the_same_evaluation_again_changes_nothing_and_another_its_own_protocol(
+    folder: Path, db: Database
+):
+    ingest(db, folder)
+    settings = replace(LITTLE, cold_share=0.0)
+    evaluate(db, settings)
+    first = everything(db)
+    evaluate(db, settings)
+    assert everything(db) == first
+    evaluate(db, replace(settings, time_split=dt.date(2024, 1, 5)))
+    evaluate(db, replace(settings, seed=1))
+    runs = db.sql("select protocol, run_id, settings from rec.evaluation_run order by run_id")
+    assert runs["protocol"].tolist() == ["time split 2024-01-05", "leave last two out"]
+    assert runs["run_id"].tolist() == [2, 3]
+    assert runs["settings"][1]["seed"] == 1
+    figures = db.sql("select distinct protocol, run_id from rec.evaluation order by run_id")
+    assert figures.to_dict("records") == runs[["protocol", "run_id"]].to_dict("records")
 
 
 def test_the_protocol_is_the_data_s_or_the_one_asked_for(folder: Path):
