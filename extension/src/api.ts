@@ -220,9 +220,10 @@ export class ServerError extends Error {
 
 type Arguments = Record<string, string | number | boolean | null | undefined>;
 
-/** Asks the server; every call can be aborted. */
+/** Asks the server; every call can be aborted. Errors come in the language of the interface. */
 export class Client {
   constructor(
+    private readonly locale: string,
     private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()
   ) {}
 
@@ -340,7 +341,7 @@ export class Client {
     const url = URLExt.join(this.settings.baseUrl, 'kgfeatures/v1') + '/' + path;
     const response = await ServerConnection.makeRequest(
       url,
-      { cache: 'no-store', ...init },
+      { cache: 'no-store', headers: { 'Accept-Language': this.locale }, ...init },
       this.settings
     );
     if (!response.ok) {

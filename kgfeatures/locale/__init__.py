@@ -23,7 +23,6 @@ _FOLDER = Path(__file__).parent / "zh_CN" / "LC_MESSAGES"
 _VALUE = re.compile(r"%(\d)")
 # What errors.nearest adds: the nearest name, and those that there are.
 _NEAREST = re.compile(r"(?P<said>.*?)(?:; did you mean '(?P<close>.*)'\?|\.) Known: (?P<known>.*)")
-_BETWEEN = "; "
 
 
 class _Shape(NamedTuple):
@@ -74,11 +73,25 @@ def sentence(text: str, tags: str) -> str:
 
 
 def _chinese(text: str) -> str:
-    for shape in _shapes():
-        if (found := shape.pattern.fullmatch(text)) is not None:
-            return _filled(shape.translated, found.groups())
-    parts = text.split(_BETWEEN)
-    return "；".join(_chinese(part) for part in parts) if len(parts) > 1 else text
+    parts = text.split("; ")
+    said: list[str] = []
+    done = 0
+    while done < len(parts):
+        taken, translated = _longest(parts[done:])
+        said.append(translated)
+        done += taken
+    joined = "；" if said != parts else "; "
+    return joined.join(said)
+
+
+def _longest(parts: list[str]) -> tuple[int, str]:
+    """Return how many parts, from the first on, make a known sentence, and its translation."""
+    for taken in range(len(parts), 0, -1):
+        text = "; ".join(parts[:taken])
+        for shape in _shapes():
+            if (found := shape.pattern.fullmatch(text)) is not None:
+                return taken, _filled(shape.translated, found.groups())
+    return 1, parts[0]
 
 
 def _filled(translated: str, values: tuple[str, ...]) -> str:
@@ -86,8 +99,9 @@ def _filled(translated: str, values: tuple[str, ...]) -> str:
 
 
 def _value(text: str) -> str:
-    """Return a value; a kind of the catalogue by its name in the interface."""
-    return _words().get(text.capitalize(), text) if re.fullmatch(r"[a-z ]+", text) else text
+    """Return a value; a kind of the catalogue, a state, by its name in the interface."""
+    known = _words()
+    return known.get(text, known.get(text.capitalize(), text))
 
 
 def _nearest(close: str | None, known: str) -> str:
@@ -108,12 +122,10 @@ def _shapes() -> tuple[_Shape, ...]:
 
 
 def _shape(text: str, translated: str) -> _Shape:
-    pieces = _VALUE.split(text)
-    # A value stands for whatever is in its place; the same place twice means the same value.
-    pattern = "".join(
-        re.escape(piece) if place % 2 == 0 else "(.*?)" for place, piece in enumerate(pieces)
-    )
-    return _Shape(re.compile(pattern, re.DOTALL), translated, sum(map(len, pieces[::2])))
+    words = _VALUE.split(text)[::2]
+    # Python quotes what holds a single quote with double ones.
+    pattern = "(.*?)".join(re.escape(piece).replace("'", "['\"]") for piece in words)
+    return _Shape(re.compile(pattern, re.DOTALL), translated, sum(map(len, words)))
 
 
 def _read(name: str) -> dict[str, str]:

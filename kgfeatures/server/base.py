@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from kgfeatures import locale
 from kgfeatures.errors import (
     BusyError,
     ConfigError,
@@ -23,7 +24,7 @@ from kgfeatures.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from kgfeatures.server.shop import Shop
 
@@ -44,22 +45,32 @@ _WHAT: tuple[tuple[type[KGFeaturesError], tuple[int, str]], ...] = (
 
 
 class RefusedError(web.HTTPError):
-    """An answer that is no success, and its body.
+    """An answer that is no success.
 
     Parameters
     ----------
     status : of HTTP.
     kind : input, not_found, busy, costly, unavailable or database.
+    position : the character of the statement, from 1, that PostgreSQL points at.
+    warnings : what to think about before asking again.
     """
 
     def __init__(
-        self, status: int, kind: str, message: str, position: int | None = None, **rest: object
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        position: int | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(status, reason=kind)
-        self.body = {
-            "error": {"kind": kind, "message": message, "position": position, "hint": None},
-            **rest,
+        self.error: dict[str, Any] = {
+            "kind": kind,
+            "message": message,
+            "position": position,
+            "hint": None,
         }
+        self.warnings = warnings
 
 
 class Handler(APIHandler):
@@ -82,6 +93,10 @@ class Handler(APIHandler):
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(body, ensure_ascii=False, default=plain))
+
+    def said(self, sentence: str) -> str:
+        """Return a sentence of ours in the language of the browser."""
+        return locale.sentence(sentence, self.request.headers.get("Accept-Language", ""))
 
     def number(self, name: str, default: int, least: int = 0, most: int = 1 << 53) -> int:
         """Return a whole number of the query string; refuses one that is none or out of range."""
@@ -116,13 +131,22 @@ class Handler(APIHandler):
         """Write an error as JSON; what was not meant to be told is not."""
         _, error, _ = rest.get("exc_info", (None, None, None))
         if isinstance(error, RefusedError):
-            return self.answer(error.body, status_code)
+            return self.refuse(error)
         known = isinstance(error, web.HTTPError) and status_code < 500
         said = (error.reason or error.log_message) if known else None
         usual = responses.get(status_code, "") if known else "something unexpected went wrong"
         kind = "input" if known else "unexpected"
         message = said or f"{usual}; the server's log says more"
-        return self.answer(RefusedError(status_code, kind, message).body, status_code)
+        return self.refuse(RefusedError(status_code, kind, message))
+
+    def refuse(self, error: RefusedError) -> None:
+        """Answer an error; what PostgreSQL says of it stays in its words."""
+        told: dict[str, Any] = {
+            "error": error.error | {"message": self.said(error.error["message"])}
+        }
+        if error.warnings:
+            told["warnings"] = [self.said(warning) for warning in error.warnings]
+        self.answer(told, error.status_code)
 
 
 def refused(error: KGFeaturesError) -> RefusedError:

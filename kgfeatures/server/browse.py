@@ -27,7 +27,8 @@ class StatusHandler(Handler):
     async def get(self) -> None:
         """Answer 200 also when the database does not: the panel shows why."""
         limits = self.shop.console.limits
-        message = await self.do(_reach, self.shop)
+        failure = await self.do(_reach, self.shop)
+        message = None if failure is None else self.said(failure)
         self.answer(
             {
                 "version": kgfeatures.__version__,

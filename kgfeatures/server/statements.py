@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kgfeatures.db.console.spool import csv_chunks, parquet_chunks
 from kgfeatures.errors import DataError
@@ -25,7 +25,7 @@ class QueriesHandler(Handler):
     @signed_in
     async def get(self) -> None:
         """Answer the latest first."""
-        self.answer({"queries": [query.describe() for query in self.shop.console.all()]})
+        self.answer({"queries": [_told(self, query) for query in self.shop.console.all()]})
 
     @signed_in
     async def post(self) -> None:
@@ -33,7 +33,7 @@ class QueriesHandler(Handler):
         body = self.body()
         sql, row_cap, force = body.get("sql"), body.get("row_cap"), body.get("force", False)
         query = await self.do(_submit, self.shop.console, sql, row_cap, force=force)
-        self.answer(query.describe(), 201)
+        self.answer(_told(self, query), 201)
 
 
 class QueryHandler(Handler):
@@ -43,7 +43,7 @@ class QueryHandler(Handler):
     async def get(self, query_id: str) -> None:
         """Answer how it stands."""
         query = await self.do(self.shop.console.get, query_id)
-        self.answer(query.describe())
+        self.answer(_told(self, query))
 
     @signed_in
     async def delete(self, query_id: str) -> None:
@@ -101,7 +101,15 @@ class ExplainHandler(Handler):
     async def post(self) -> None:
         """Explain {"sql"}; it is not run."""
         plan = await self.do(self.shop.console.explain, str(self.body().get("sql", "")))
-        self.answer({"plan": plan.text, "warnings": plan.warnings})
+        self.answer({"plan": plan.text, "warnings": [self.said(one) for one in plan.warnings]})
+
+
+def _told(handler: Handler, query: Query) -> dict[str, Any]:
+    """Return how a statement stands; an error in the language of the browser."""
+    stands = query.describe()
+    if (error := stands["error"]) is not None:
+        stands["error"] = error | {"message": handler.said(error["message"])}
+    return stands
 
 
 def _submit(console: Console, sql: object, row_cap: object, *, force: object) -> Query:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import unicodedata
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
+from kgfeatures import locale
 from kgfeatures.db import connect
 from kgfeatures.db.catalogue import Catalogue
 from kgfeatures.errors import DatabaseError, KGFeaturesError
+from kgfeatures.widgets import language
 from kgfeatures.widgets.binding import bind
 from kgfeatures.widgets.completion import complete, last_name
 
@@ -38,7 +41,7 @@ class _Options(argparse.ArgumentParser):
     """Tells mistakes as IPython does, without ending the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%%kgsql: {message}; it takes --out NAME and nothing else")
+        raise UsageError(_said(f"%%kgsql: {_said(message)}; it takes --out NAME and nothing else"))
 
 
 @magics_class
@@ -76,7 +79,7 @@ class KGSQL(Magics):
             statement = cell
             out = self._options.parse_args(shlex.split(line)).out
             if out is not None and not out.isidentifier():
-                raise UsageError(f"--out {out}: that is no name for a Python variable")
+                raise UsageError(_said(f"--out {out}: that is no name for a Python variable"))
         frame = self._run(statement)
         if out is None:
             return frame
@@ -91,14 +94,16 @@ class KGSQL(Magics):
 
     def _run(self, statement: str) -> pd.DataFrame | None:
         if not statement.strip():
-            raise UsageError("%%kgsql: there is no statement; write one below the first line")
+            raise UsageError(
+                _said("%%kgsql: there is no statement; write one below the first line")
+            )
         try:
             bound = bind(statement, cast("Any", self.shell).user_ns)
             frame = self._asked(bound)
         except DatabaseError as error:
             raise UsageError(marked(statement, error)) from None
         except KGFeaturesError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(_said(str(error))) from None
         return frame if len(frame.columns) else None
 
     def _asked(self, bound: Bound) -> pd.DataFrame:
@@ -111,16 +116,27 @@ class KGSQL(Magics):
             raise
 
 
+def _said(sentence: str) -> str:
+    """Return a sentence in the reader's language."""
+    return locale.sentence(sentence, language.chosen())
+
+
 def marked(statement: str, error: DatabaseError) -> str:
     """Return an error's message; below it the line that PostgreSQL points at, with a mark."""
     if error.position is None:
-        return str(error)
+        return _said(str(error))
     place = error.position - 1
     line_start = statement.rfind("\n", 0, place) + 1
     number = statement.count("\n", 0, place) + 1
     line = statement[line_start:].split("\n", 1)[0]
-    label = f"line {number}: "
-    return f"{error}\n{label}{line}\n{' ' * (len(label) + place - line_start)}^"
+    label = f"{_said(f'line {number}')}: "
+    before = f"{label}{line[: place - line_start]}"
+    return f"{_said(str(error))}\n{label}{line}\n{' ' * _width(before)}^"
+
+
+def _width(text: str) -> int:
+    """Return how many columns a text takes; a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(one) in {"F", "W"} else 1 for one in text)
 
 
 def load(shell: InteractiveShell) -> None:

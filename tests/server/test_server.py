@@ -233,6 +233,34 @@ def test_what_cannot_be_is_one_sentence(jupyter, path, body, status, words) -> N
     assert words in reply.body["error"]["message"]
 
 
+CHINESE = {"Authorization": f"token {TOKEN}", "Accept-Language": "zh-CN"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("catalogue?limit=ten", None, "limit 为 'ten'；它必须是 1 到 1000 的整数"),
+        ("catalogue/feature_view/nothing", None, "没有特征视图 'nothing'。已有："),
+        ("neighbors?type=product&key=nothing", None, "图谱中没有 product 'nothing'"),
+        ("queries", {"sql": " "}, "没有可运行的语句；请写一条"),
+        ("queries/explain", {"sql": "selec 1"}, "syntax error"),
+        ("catalogue/table/%3Cimg%20src=x%3E", None, "没有表 '<img src=x>'"),
+    ],
+)
+def test_refusals_are_in_the_browsers_language(jupyter, path, body, words) -> None:
+    reply = jupyter.ask(path, body, headers=CHINESE)
+    assert words in reply.body["error"]["message"]
+
+
+def test_failed_statement_tells_our_advice_in_the_browsers_language(jupyter) -> None:
+    query = jupyter.run("select * from nothing.at_all")
+    told = jupyter.ask(f"queries/{query['id']}", headers=CHINESE).body["error"]["message"]
+    assert 'relation "nothing.at_all" does not exist；如果它属于 kgfeatures' in told
+    listed = jupyter.ask("queries", headers=CHINESE).body["queries"][0]["error"]["message"]
+    assert listed == told
+    assert "；" not in jupyter.ask(f"queries/{query['id']}").body["error"]["message"]
+
+
 def test_name_with_markup_stays_text(jupyter) -> None:
     name = "<img src=x onerror=alert(1)>"
     reply = jupyter.ask(f"catalogue/table/{quote(name, safe='')}")
@@ -256,6 +284,8 @@ def test_panel_is_told_when_there_is_no_database(start, fresh_home) -> None:
     status = jupyter.ask("status").body
     assert status["database"]["reachable"] is False
     assert "no shop's database yet" in status["database"]["message"]
+    chinese = jupyter.ask("status", headers=CHINESE).body["database"]["message"]
+    assert chinese == "还没有商店的数据库；请运行 `kgfeatures demo` 或 `kgfeatures init`"
     reply = jupyter.ask("catalogue")
     assert (reply.status, reply.body["error"]["kind"]) == (503, "unavailable")
     assert not fresh_home.exists()

@@ -144,6 +144,24 @@ def test_mistake_is_one_sentence_and_a_mark(shell, line, cell, words) -> None:
     assert words in str(caught.value)
 
 
+def test_mistake_is_told_in_the_readers_language(shell, monkeypatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(UsageError, match="%%kgsql：没有语句"):
+        shell.run_cell_magic("kgsql", "", " ")
+    shell.user_ns["who"] = 1
+    with pytest.raises(UsageError, match="没有这个变量；您是否要找 'who'？已有：.*who"):
+        shell.run_line_magic("kgsql", "select :woh")
+    with pytest.raises(UsageError, match="%%kgsql：无法识别的参数：--limit 3；它只接受"):
+        shell.run_cell_magic("kgsql", "--limit 3", "select 1")
+    # PostgreSQL's own words stay; a Chinese character is two columns wide.
+    with pytest.raises(UsageError) as caught:
+        shell.run_line_magic("kgsql", "select '顾客', wrong")
+    said, line, mark = str(caught.value).split("\n")
+    assert said.startswith('column "wrong" does not exist')
+    assert line == "第 1 行: select '顾客', wrong"
+    assert mark == " " * len("第 1 行: select '顾客', ") + " " * 4 + "^"
+
+
 def offered(shell: Any, cell: str, at: int) -> set[str]:
     with provisionalcompleter():
         return {completion.text for completion in shell.Completer.completions(cell, at)}

@@ -39,7 +39,7 @@ export const core: JupyterFrontEndPlugin<IKGFeatures> = {
 };
 
 class Shared implements IKGFeatures {
-  readonly client = new Client();
+  readonly client;
   readonly trans;
   readonly locale;
   readonly settingsChanged: Signal<IKGFeatures, void> = new Signal<IKGFeatures, void>(
@@ -58,6 +58,7 @@ class Shared implements IKGFeatures {
   ) {
     this.trans = translator.load('kgfeatures');
     this.locale = language(translator.languageCode);
+    this.client = new Client(this.locale);
   }
 
   insertCode(code: string): Promise<void> {
