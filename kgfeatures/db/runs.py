@@ -3,7 +3,7 @@
 A step is up to date when an earlier finished run had the same params, the same code version and
 the same content of every input, and its outputs still hold what that run left. Its rows are made
 in one transaction; the book (ops.run) is written over a second connection, so that a failed run
-leaves its record and no rows.
+leaves its record and no rows. What computes for long reads in a transaction of its own before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from kgfeatures.db.connection import Database
     from kgfeatures.types import Progress
 
-    Work = Callable[[Connection[TupleRow], Progress], dict[str, int]]
+    Write = Callable[[Connection[TupleRow]], dict[str, int]]
+    Compute = Callable[[], Write]
+    Work = Callable[[Connection[TupleRow], Progress], dict[str, int] | Compute]
     Hashes = dict[str, str | None]
 
 PROGRESS_SECONDS = 1.0
@@ -207,7 +209,10 @@ def run_step(
     params : what the result depends on beside the inputs; anything that JSON can hold.
     work : gets a connection in a transaction and the progress to report to; returns rows by
         table. Tables named there ("emb.m_1234") count as outputs too. It sees one snapshot of
-        the database; what it raises rolls everything back and is raised again.
+        the database; what it raises rolls everything back and is raised again. Work that takes
+        long only reads, and returns a function that computes without a transaction; what that
+        returns writes, in a transaction of its own. So nobody waits for its locks, and vacuum not
+        for its snapshot; the inputs booked are those that were read.
     progress : told how far it is.
     force : run even when nothing changed.
 
@@ -230,15 +235,27 @@ def run_step(
                 queries.execute(conn, "runs.name", run_id=attempt.run_id)
                 booked = BookedProgress(attempt.report, progress or NoProgress())
                 done = work(conn, booked)
-                rows = {table: int(count) for table, count in done.items()}
-                tables = [name for name in rows if "." in name]
-                outputs = hashes(conn, dict.fromkeys([*step.outputs, *tables]))
+                rows, outputs = ({}, {}) if callable(done) else _made(conn, step, done)
+            if callable(done):
+                write = done()
+                with db.transaction(snapshot=True) as conn:
+                    queries.execute(conn, "runs.name", run_id=attempt.run_id)
+                    rows, outputs = _made(conn, step, write(conn))
         except BaseException as error:
             attempt.fail(error)
             raise
         booked.flush()
         attempt.end("finished", rows, outputs)
         return StepResult(step.name, rows, attempt.seconds, skipped=False)
+
+
+def _made(
+    conn: Connection[TupleRow], step: Step, done: Mapping[str, int]
+) -> tuple[dict[str, int], Hashes]:
+    """Return the rows by table, and the hashes of all that the step leaves."""
+    rows = {table: int(count) for table, count in done.items()}
+    tables = [name for name in rows if "." in name]
+    return rows, hashes(conn, dict.fromkeys([*step.outputs, *tables]))
 
 
 def _rehearse(

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
+    from kgfeatures.db.runs import Compute, Write
     from kgfeatures.embedding.base import GraphVectors, TrainingSettings
     from kgfeatures.graph.lineage import StoredVectors, Version
     from kgfeatures.graph.training import Choice, KnownTriples
+    from kgfeatures.graph.vectors import ModelCard
     from kgfeatures.types import IntArray, Progress
 
 GRAPH_STEP = Step(
@@ -136,7 +138,7 @@ def run_graph(  # noqa: PLR0913
     wanted = Training(model, chosen, seconds, known_at, choice or training.Choice(), valid, follow)
     checkpoints: list[Checkpoint] = []
 
-    def work(conn: Connection[TupleRow], watch: Progress) -> dict[str, int]:
+    def work(conn: Connection[TupleRow], watch: Progress) -> Compute:
         moment = known_moment(conn, known_at)
         watch.start("read triples")
         known = training.read(conn, moment, wanted.choice)
@@ -147,7 +149,9 @@ def run_graph(  # noqa: PLR0913
         checkpoints.append(task.checkpoint)
         if not resume:
             task.checkpoint.discard()
-        return _train(conn, watch, task)
+        stored = lineage.read(conn, before) if before else None
+        # Without a transaction: whoever swaps a table would wait for hours, and its readers too.
+        return lambda: _trained(watch, task, stored)
 
     result = run_step(database, GRAPH_STEP, wanted.asked, work, progress=progress, force=force)
     for checkpoint in checkpoints:
@@ -261,9 +265,9 @@ def _predecessor(
     return None
 
 
-def _train(conn: Connection[TupleRow], progress: Progress, task: Task) -> dict[str, int]:
+def _trained(progress: Progress, task: Task, stored: StoredVectors | None) -> Write:
+    """Train, and return what publishes the vectors in a transaction."""
     wanted, known, before = task.training, task.known, task.before
-    stored = lineage.read(conn, before) if before else None
     seed = wanted.settings.seed
     start = graph_versions.start_values(stored, known, seed) if stored else None
     held = held_out(known.triples, wanted.valid, seed)
@@ -280,10 +284,21 @@ def _train(conn: Connection[TupleRow], progress: Progress, task: Task) -> dict[s
     origin = before.model_id if before else None
     parameters = {**wanted.parameters, "steps": trained.steps, "predecessor": origin}
     card = graph_versions.card_of(parameters, known, task.known_at, metrics)
-    rows = graph_versions.publish(conn, progress, card, known, trained)
-    if before:
-        near = metrics["residual"] <= COMPARABLE
-        lineage.link(conn, card.model_id, before, metrics["residual"], comparable=near)
+    return lambda conn: _publish(conn, progress, task, card, trained)
+
+
+def _publish(
+    conn: Connection[TupleRow],
+    progress: Progress,
+    task: Task,
+    card: ModelCard,
+    trained: GraphVectors,
+) -> dict[str, int]:
+    rows = graph_versions.publish(conn, progress, card, task.known, trained)
+    if task.before:
+        residual = card.metrics["residual"]
+        near = residual <= COMPARABLE
+        lineage.link(conn, card.model_id, task.before, residual, comparable=near)
         if not near:
-            progress.note(f"too far from version {before.model_id} to be compared with it")
+            progress.note(f"too far from version {task.before.model_id} to be compared with it")
     return rows

@@ -281,3 +281,57 @@ def test_book_is_closed_to_the_reader(reader) -> None:
         reader.execute(
             "insert into ops.run (step, code_version, status) values ('x', '1', 'failed')"
         )
+
+
+def copied(conn: Connection[TupleRow], progress: Progress) -> Any:
+    """Read the products; what writes them as customers comes after a computation without both."""
+    read = [row[0] for row in conn.execute("select product_id from raw.product order by 1")]
+
+    def write(later: Connection[TupleRow]) -> dict[str, int]:
+        for product in read:
+            later.execute("insert into raw.customer values (%s)", [product])
+        if "bad" in read:
+            raise DataError("a bad product")
+        return {"raw.customer": len(read)}
+
+    def compute() -> Any:
+        assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        return write
+
+    return compute
+
+
+def test_long_work_computes_without_a_transaction_and_writes_in_one(shop: Database) -> None:
+    assert run(shop, work=copied).rows == {"raw.customer": 2}
+    assert customers(shop) == ["a", "b"]
+    [line] = book(shop)
+    assert (line["status"], line["row_counts"]) == ("finished", {"raw.customer": 2})
+    assert line["outputs"]["raw.customer"].startswith("2:")
+    assert run(shop, work=copied).skipped
+
+
+def test_long_work_that_fails_while_it_writes_leaves_nothing(shop: Database) -> None:
+    shop.sql("insert into raw.product (product_id) values ('bad')")
+    with pytest.raises(DataError, match="a bad product"):
+        run(shop, work=copied)
+    assert customers(shop) == []
+    assert [line["status"] for line in book(shop)] == ["failed"]
+
+
+def test_long_work_books_the_inputs_that_it_read(shop: Database) -> None:
+    def changed_meanwhile(conn: Connection[TupleRow], progress: Progress) -> Any:
+        compute = copied(conn, progress)
+
+        def change() -> Any:
+            shop.sql("insert into raw.product (product_id) values ('c')")
+            return compute()
+
+        return change
+
+    run(shop, work=changed_meanwhile)
+    assert customers(shop) == ["a", "b"]
+    [line] = book(shop)
+    assert line["inputs"]["raw.product"].startswith("2:")
+    shop.sql("delete from raw.customer")
+    assert not run(shop, work=copied).skipped
+    assert customers(shop) == ["a", "b", "c"]

@@ -21,6 +21,7 @@ from kgfeatures.types import entity_ids, relation_id
 from tests.steps.test_embed import DAY, SETTINGS, buy, shop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from psycopg import Connection
@@ -224,6 +225,65 @@ def test_a_stopped_training_goes_on_and_gives_the_same_bits(shop: Database, home
     assert again.done <= 100
     assert bits(shop) == whole
     assert not list(home.glob("trainings/*"))
+
+
+class Meanwhile(Notes):
+    """A progress that does something else when the training begins."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__()
+        self.work = work
+
+    def start(self, label: str, total: int | None = None) -> None:  # noqa: ARG002
+        """Do it at the stage of the training."""
+        if label.startswith("train"):
+            self.work()
+
+
+def test_nobody_waits_for_a_training(shop: Database) -> None:
+    first, second = train(shop, 4), train(shop, 5)
+    snapshots: list[int] = []
+
+    def activate_and_look() -> None:
+        with shop.transaction() as conn:
+            conn.execute("set local lock_timeout = '1s'")
+            conn.execute("select emb.activate('graph', %s)", [first])
+        held = "select pid from pg_stat_activity where backend_xmin is not null "
+        own = "and datname = current_database() and pid <> pg_backend_pid()"
+        snapshots.extend(shop.sql(held + own).pid)
+
+    embed.run_graph(shop, settings=SETTINGS, progress=Meanwhile(activate_and_look))
+    assert snapshots == []
+    third = version(shop)
+    assert third not in {first, second}
+    assert card(shop, third)["predecessor_id"] == second
+    assert embed.run_graph(shop, settings=SETTINGS).skipped
+
+
+def test_what_is_loaded_during_a_training_is_learned_by_the_next(shop: Database) -> None:
+    def buy_more() -> None:
+        with shop.transaction() as conn:
+            buy(conn, 50, "c2", "p0")
+
+    embed.run_graph(shop, settings=SETTINGS, progress=Meanwhile(buy_more))
+    knew = card(shop, version(shop))
+    assert knew["known_at"] == on(6)
+    assert not embed.run_graph(shop, settings=SETTINGS).skipped
+    assert card(shop, version(shop))["predecessor_id"] == knew["model_id"]
+
+
+def test_whose_data_was_erased_during_a_training_is_not_published(shop: Database) -> None:
+    def erase() -> None:
+        with shop.transaction() as conn:
+            conn.execute("delete from raw.interaction where customer_id = 'c2'")
+            conn.execute("delete from kg.entity where key = 'c2'")
+
+    with pytest.raises(DataError, match="1 entities with vectors are not in kg.entity"):
+        embed.run_graph(shop, settings=SETTINGS, progress=Meanwhile(erase))
+    assert shop.sql("select model_id from emb.model").empty
+    train(shop)
+    ids = shop.sql("select customer_id from feature.customer_graph_vector").customer_id
+    assert sorted(ids) == ["c0", "c1"]
 
 
 def test_a_checkpoint_that_cannot_be_written_is_a_warning(shop: Database, home: Path) -> None:
