@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kgfeatures.recommend import NeighborSettings
     from kgfeatures.types import Progress
 
-VERSION = "4"
+VERSION = "5"
 INPUTS = (
     "raw.interaction",
     "raw.product",
@@ -53,6 +53,7 @@ OUTPUTS = (
     "rec.attribute_weight",
     "rec.segment_favourite",
     "rec.complement",
+    "rec.customer_list",
     "feature.customer_recommendation",
 )
 REPEATABLE = ("migrations/0005_customer_recommendation.sql", "functions/rec_products.sql")
@@ -141,7 +142,7 @@ def _recommend(
     rows = write_model(conn, run_id, signals, fitted, (served, segments))
     if settings.lists:
         rows["feature.customer_recommendation"] = write_lists(
-            conn, shop, served, settings.k, progress
+            conn, run_id, shop, served, settings.k, progress
         )
     queries.execute(conn, "recommend.analyze")
     return rows

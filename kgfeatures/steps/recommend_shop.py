@@ -32,6 +32,7 @@ class Shop:
     ----------
     customers, products : the shop's keys.
     lines : every purchase. basket : (n,) the basket of each line, from 0.
+    history_hash : (n_customers,) int64, rec.history_hash of these lines.
     attributes : (n_products, n_attributes) with an entry where a product has one.
     relation_id, tail_id : (n_attributes,) what the attributes are.
     texts : (n_products, dim) vectors, NaN where a product has none.
@@ -41,6 +42,7 @@ class Shop:
     products: pa.StringArray
     lines: Lines
     basket: IntArray
+    history_hash: IntArray
     attributes: csr_matrix
     relation_id: IntArray
     tail_id: IntArray
@@ -89,10 +91,12 @@ def read_shop(conn: Connection[TupleRow]) -> Shop:
         n_products=len(products),
     )
     basket = np.unique(table["basket"].to_numpy(), return_inverse=True)[1]
+    history_hash = np.zeros(len(customers), dtype=np.int64)
+    np.add.at(history_hash, lines.customer, table["line_hash"].to_numpy())
     known_at = queries.scalar(conn, "recommend.cutoff")
     attributes = _attributes(conn, products, known_at)
     texts = aligned(*transport.read_vectors(conn, "recommend.text_vectors"), products)
-    return Shop(customers, products, lines, basket, *attributes, texts, known_at)
+    return Shop(customers, products, lines, basket, history_hash, *attributes, texts, known_at)
 
 
 def read_segments(conn: Connection[TupleRow], shop: Shop) -> Segments:

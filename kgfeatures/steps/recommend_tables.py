@@ -13,10 +13,13 @@ from kgfeatures.db import queries, transport
 from kgfeatures.recommend import Popular
 from kgfeatures.recommend.complements import complements
 from kgfeatures.recommend.item_item import ItemItem, unit_rows
+from kgfeatures.recommend.reasons import are_sums, reasons
+from kgfeatures.steps.recommend_model import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
     from psycopg import Connection
     from psycopg.rows import TupleRow
     from scipy.sparse import csr_matrix
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     from kgfeatures.recommend.served import Served
     from kgfeatures.steps.recommend_model import Fitted, Signals
     from kgfeatures.steps.recommend_shop import Segments, Shop
-    from kgfeatures.types import Progress
+    from kgfeatures.types import FloatArray, IntArray, Progress
 
 CUSTOMERS_PER_WRITE = 5000
+PACKED = 4
+"""So many signals, the first ones, are sums over purchases and stand in rec.neighbor_list."""
 
 Columns = dict[str, "pa.Array | np.ndarray"]
 
@@ -79,36 +84,77 @@ def write_model(
     }
     rows = {name: _write(conn, name, run_id, columns) for name, columns in tables.items()}
     lists = {name: part.neighbors_ for name, part in parts.items() if isinstance(part, ItemItem)}
-    packed = _neighbors(shop, {**signals.tables, **lists})
+    packed = _neighbors(shop, {**signals.tables, **lists}, fitted.weights)
     rows["rec.neighbor_list"] = _write(conn, "rec.neighbor_list", run_id, packed)
     return rows
 
 
 def write_lists(
-    conn: Connection[TupleRow], shop: Shop, served: Recommender, k: int, progress: Progress
+    conn: Connection[TupleRow],
+    run_id: int,
+    shop: Shop,
+    served: Served,
+    k: int,
+    progress: Progress,
 ) -> int:
-    """Publish the k best products of every customer, some customers at a time."""
+    """Publish the k best products of every customer, some customers at a time.
+
+    Also as rec.customer_list, by which rec.recommend answers while purchases stay what they are.
+    """
     queries.execute(conn, "recommend.clear_lists")
     progress.start("recommendations", len(shop.customers))
     customers = np.arange(len(shop.customers))
+    bought = np.bincount(shop.lines.customer, minlength=len(customers)) > 0
     written = 0
     for start in range(0, len(customers), CUSTOMERS_PER_WRITE):
         block = customers[start : start + CUSTOMERS_PER_WRITE]
         products, scores = served.recommend(block, k)
         there = products >= 0
-        ends = pa.array(np.concatenate([[0], there.sum(axis=1).cumsum()]).astype(np.int32))
+        starts, values = _starts(there), pa.array(scores[there])
         keys = shop.products.take(pa.array(products[there]))
         known_at = pa.repeat(pa.scalar(shop.known_at, pa.timestamp("us", "UTC")), len(block))
         table = {
             "customer_id": shop.customers.take(pa.array(block)),
             "event_timestamp": known_at,
             "created_timestamp": known_at,
-            "product_ids": pa.ListArray.from_arrays(ends, keys),
-            "scores": pa.ListArray.from_arrays(ends, pa.array(scores[there])),
+            "product_ids": pa.ListArray.from_arrays(starts, keys),
+            "scores": pa.ListArray.from_arrays(starts, values),
         }
         written += transport.copy_in(conn, "feature.customer_recommendation", pa.table(table))
+        if are_sums(served.blend):
+            known = bought[block]
+            listed = (products[known], scores[known])
+            _write(conn, "rec.customer_list", run_id, _lists(shop, served, block[known], listed))
         progress.advance(len(block))
     return written
+
+
+def _lists(
+    shop: Shop, served: Served, customers: IntArray, listed: tuple[IntArray, FloatArray]
+) -> Columns:
+    """Return the rows of rec.customer_list; products, scores : (n, k), -1 for none."""
+    products, scores = listed
+    found = reasons(served.blend, SIGNALS, customers, products)
+    there = products >= 0
+    starts = _starts(there)
+    highest = found.highest[:, :PACKED]
+    said = pa.array(highest.ravel(), from_pandas=True)  # NaN, nothing said, becomes null
+    width = np.arange(0, highest.size + 1, PACKED, dtype=np.int32)
+    columns = {"products": products.astype(np.int32), "scores": scores, "reasons": found.signal + 1}
+    return {
+        "customer_id": shop.customers.take(pa.array(customers)),
+        "history_hash": shop.history_hash[customers],
+        "highest": pa.ListArray.from_arrays(pa.array(width), said),
+        **{
+            name: pa.ListArray.from_arrays(starts, pa.array(column[there]))
+            for name, column in columns.items()
+        },
+    }
+
+
+def _starts(there: NDArray[np.bool_]) -> pa.Array:
+    """Return where the list of each row starts and the last one ends."""
+    return pa.array(np.concatenate([[0], there.sum(axis=1).cumsum()]).astype(np.int32))
 
 
 def _write(conn: Connection[TupleRow], table: str, run_id: int, columns: Columns) -> int:
@@ -131,24 +177,29 @@ def _popular(shop: Shop, popular: Recommender) -> Columns:
     }
 
 
-def _neighbors(shop: Shop, tables: Mapping[str, csr_matrix]) -> Columns:
-    """Return the rows that hold anything, each as two arrays; those of a product side by side."""
-    packed: list[pa.Table] = []
-    for signal, table in sorted(tables.items()):
-        counts = np.diff(table.indptr)
-        there = np.flatnonzero(counts)
-        ends = pa.array(np.concatenate([[0], counts[there].cumsum()]).astype(np.int32))
-        columns = {
-            "product_no": there,
-            "signal": pa.repeat(signal, len(there)),
-            "neighbors": pa.ListArray.from_arrays(ends, pa.array(table.indices.astype(np.int32))),
-            "weights": pa.ListArray.from_arrays(ends, pa.array(table.data.astype(np.float32))),
-        }
-        packed.append(pa.table(columns))
-    whole = pa.concat_tables(packed)
-    whole = whole.take(pa.array(np.argsort(whole["product_no"].to_numpy(), kind="stable")))
-    columns = {name: whole[name].combine_chunks() for name in whole.column_names}
-    return {"product_id": shop.products.take(columns.pop("product_no")), **columns}
+def _neighbors(
+    shop: Shop, tables: Mapping[str, csr_matrix], weights: Mapping[str, float]
+) -> Columns:
+    """Return a row per product for the signals that weigh anything, and one for the others."""
+    rows: list[IntArray] = []
+    neighbors: list[NDArray[np.int32]] = []
+    for number, name in enumerate(SIGNALS[:PACKED], 1):
+        if name in tables:
+            counts = np.diff(tables[name].indptr)
+            rows.append(2 * np.repeat(np.arange(len(counts)), counts) + (weights[name] > 0))
+            neighbors.append(8 * tables[name].indices.astype(np.int32) + np.int32(number))
+    row = np.concatenate(rows)
+    # Those of a signal stay in their order, the strongest first.
+    order = np.argsort(row, kind="stable")
+    found, starts = np.unique(row[order], return_index=True)
+    ends = pa.array(np.append(starts, len(row)).astype(np.int32))
+    weight = np.concatenate([tables[name].data for name in SIGNALS[:PACKED] if name in tables])
+    return {
+        "product_id": shop.products.take(pa.array(found // 2)),
+        "weighed": found % 2 == 1,
+        "neighbors": pa.ListArray.from_arrays(ends, pa.array(np.concatenate(neighbors)[order])),
+        "weights": pa.ListArray.from_arrays(ends, pa.array(weight.astype(np.float32)[order])),
+    }
 
 
 def _idf(shop: Shop) -> np.ndarray:

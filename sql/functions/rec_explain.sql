@@ -12,33 +12,52 @@ returns table (
 )
 language plpgsql stable
 set search_path = pg_catalog
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
     base record;
     target record;
+    highest double precision[];
+    by_graph double precision;
     by_popular double precision;
 begin
     perform rec.require(1, product_id);
     select * into target from rec.popular where popular.product_id = explain.product_id;
     select * into base from rec.basis(explain.customer_id);
+    highest := rec.highest(explain.customer_id);
+    by_graph := coalesce((select weight from rec.blend where signal = 'graph_vector'), 0);
     by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
     return query
-    with said as (
+    -- What each purchase adds to the score by each signal.
+    with purchase as materialized (
         select
-            signal.kind,
-            signal.score
-        from rec.parts(explain.customer_id) as parts
-        cross join
-            lateral (
-                values
-                ('bought_together', parts.bought_together),
-                ('shared_triples', parts.shared_triples),
-                ('text', parts.text),
-                ('factors', parts.factors),
-                ('graph_vector', parts.graph_vector)
-            ) as signal (kind, score)
-        where base.basis = 'history' and parts.product_no = target.product_no and signal.score > 0
+            blend.signal as kind,
+            history.product_id,
+            history.last_at,
+            blend.weight * history.weight * list.weights[entry.place] / highest[signal.signal_no] as score
+        from rec.history(explain.customer_id) as history
+        inner join rec.neighbor_list as list
+            on history.product_id = list.product_id and list.weighed
+        cross join (
+            values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
+        ) as signal (name, signal_no)
+        inner join rec.blend on signal.name = blend.signal and blend.weight > 0
+        cross join lateral (
+            select array_position(list.neighbors, 8 * target.product_no + signal.signal_no) as place
+            offset 0
+        ) as entry
+        where base.basis = 'history' and entry.place is not null
+    ),
+
+    said as (
+        select purchase.kind, sum(purchase.score) as score
+        from purchase
+        group by purchase.kind
+        union all
+        select 'graph_vector', near.graph_vector
+        from rec.graph_parts(explain.customer_id, by_graph) as near
+        where by_graph > 0 and base.basis = 'history' and near.product_no = target.product_no
         union all
         select
             'segment',
@@ -56,35 +75,20 @@ begin
         where target.score > 0 and by_popular > 0
     ),
 
-    part as (
-        select
-            said.kind,
-            said.score / sum(said.score) over () as share
+    total as (
+        select sum(said.score) as score
         from said
     ),
 
-    purchase as (
+    via as materialized (
         select
-            list.signal,
-            history.product_id,
-            history.last_at,
-            history.weight * list.weights[array_position(list.neighbors, target.product_no)] as weight
-        from rec.history(explain.customer_id) as history
-        inner join rec.neighbor_list as list on history.product_id = list.product_id
-        where
-            base.basis = 'history'
-            and list.signal in (select part.kind from part)
-            and array_position(list.neighbors, target.product_no) is not null
-    ),
-
-    via as (
-        select
-            purchase.signal as kind,
+            purchase.kind,
             purchase.product_id,
             purchase.last_at,
-            part.share * purchase.weight / sum(purchase.weight) over (partition by purchase.signal) as share
+            purchase.score / total.score as share
         from purchase
-        inner join part on purchase.signal = part.kind
+        cross join total
+        where purchase.score > 0
     ),
 
     own as (
@@ -144,18 +148,19 @@ begin
         left join kg.entity as tail on by_triple.tail_id = tail.entity_id
         union all
         select
-            part.kind,
+            said.kind,
             null,
             null,
             null,
-            part.share,
-            case part.kind
+            said.score / total.score,
+            case said.kind
                 when 'graph_vector' then 'near the customer''s place in the graph, by its vectors'
                 when 'segment' then format('bought by segment "%s" (%s)', base.segment_name, base.segmentation)
                 else format('bought by %s customers', target.customers)
             end
-        from part
-        where part.kind not in (select via.kind from via)
+        from said
+        cross join total
+        where said.score > 0 and said.kind not in (select via.kind from via)
     )
 
     select

@@ -12,14 +12,17 @@ begin
     -- What the blend says of a customer who bought just this product.
     with said as (
         select
-            list.signal,
-            entry.product_no,
+            blend.signal,
+            entry.neighbor >> 3 as product_no,
             blend.weight,
-            entry.weight / max(entry.weight) over (partition by list.signal) as scaled
+            entry.weight / max(entry.weight) over (partition by blend.signal) as scaled
         from rec.neighbor_list as list
-        inner join rec.blend on list.signal = blend.signal
-        cross join lateral unnest(list.neighbors, list.weights) as entry (product_no, weight)
-        where list.product_id = similar_products.product_id and blend.weight > 0
+        cross join lateral unnest(list.neighbors, list.weights) as entry (neighbor, weight)
+        inner join (
+            values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
+        ) as signal (name, signal_no) on signal.signal_no = entry.neighbor & 7
+        inner join rec.blend on signal.name = blend.signal
+        where list.product_id = similar_products.product_id and list.weighed
     ),
 
     total as (

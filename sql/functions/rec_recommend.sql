@@ -80,6 +80,49 @@ $$;
 comment on function rec.basis(text, timestamptz, text[]) is
 'What recommendations for a customer rest on: history = purchases; without any, segment = what the customer''s segment buys most, else popular. One row.';
 
+create or replace function rec.published_lists(
+    customer_ids text[], k int, known_at timestamptz default now()
+)
+returns table (
+    customer_id text, rank int, product_id text, title text, score real, reason text
+)
+language plpgsql stable
+set search_path = pg_catalog
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+    -- Who may not see all rows gets what the rows allow, computed.
+    if row_security_active('rec.popular') or row_security_active('rec.neighbor_list') then
+        return;
+    end if;
+    return query
+    select
+        list.customer_id,
+        entry.rank::int,
+        popular.product_id,
+        product.title,
+        entry.score,
+        (array['bought_together', 'shared_triples', 'text', 'factors', 'graph_vector', 'popular'])[entry.reason]
+    from unnest(published_lists.customer_ids) as asked (customer_id)
+    inner join rec.customer_list as list on asked.customer_id = list.customer_id
+    inner join rec.run on list.run_id = run.run_id
+    cross join
+        lateral unnest(
+            list.products[:published_lists.k],
+            list.scores[:published_lists.k],
+            list.reasons[:published_lists.k]
+        ) with ordinality as entry (product_no, score, reason, rank)
+    inner join rec.popular on entry.product_no = popular.product_no
+    left join raw.product on popular.product_id = product.product_id
+    where
+        cardinality(list.products) >= published_lists.k
+        and list.history_hash = rec.history_hash(asked.customer_id, published_lists.known_at);
+end
+$$;
+comment on function rec.published_lists(text[], int, timestamptz) is
+'The lists of the last run, for those customers whose purchases until known_at are still the ones they were made from, and whose list has k products; nothing for others. k rows per customer, in no order.';
+
 create or replace function rec.recommend(
     customer_id text,
     k int default 10,
@@ -91,35 +134,39 @@ create or replace function rec.recommend(
 returns table (rank int, product_id text, title text, score real, reason text, basis text)
 language plpgsql stable
 set search_path = pg_catalog
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-    ignored text[] := rec.ignored_products(ignore);
+    ignored text[];
     base record;
     by_popular double precision;
+    among int[];
 begin
     perform rec.require(k);
+    if recommend.filters is null and recommend.exclude_bought and recommend.ignore is null then
+        return query
+        select list.rank, list.product_id, list.title, list.score, list.reason, 'history'
+        from rec.published_lists(array[recommend.customer_id], k, recommend.known_at) as list
+        order by list.rank;
+        if found then
+            return;
+        end if;
+    end if;
+    ignored := rec.ignored_products(ignore);
     select * into base from rec.basis(recommend.customer_id, recommend.known_at, ignored);
     by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
+    if recommend.filters is not null then
+        among := array(
+            select popular.product_no
+            from kg.filter_products(recommend.filters, recommend.known_at) as kept
+            inner join rec.popular on kept.product_id = popular.product_id
+        );
+    elsif row_security_active('rec.popular') then
+        among := array(select popular.product_no from rec.popular);
+    end if;
     return query
-    with bought as (
-        select distinct popular.product_no
-        from raw.interaction
-        inner join rec.popular on interaction.product_id = popular.product_id
-        where
-            recommend.exclude_bought
-            and interaction.customer_id = recommend.customer_id
-            and interaction.event = 'purchase'
-            and interaction.occurred_at <= recommend.known_at
-    ),
-
-    allowed as materialized (
-        select kept.product_id
-        from kg.filter_products(coalesce(recommend.filters, '{}'), recommend.known_at) as kept
-        where recommend.filters is not null
-    ),
-
-    part as (
+    with part as (
         select
             parts.product_no,
             parts.bought_together + parts.shared_triples + parts.text + parts.factors
@@ -138,7 +185,9 @@ begin
                 when parts.factors then 'factors'
                 else 'graph_vector'
             end as reason
-        from rec.parts(recommend.customer_id, recommend.known_at, ignored) as parts
+        from rec.parts(
+            recommend.customer_id, recommend.known_at, ignored, k, recommend.exclude_bought, among
+        ) as parts
         where base.basis = 'history'
         union all
         select
@@ -151,6 +200,17 @@ begin
             base.basis = 'segment'
             and favourite.segmentation = base.segmentation
             and favourite.segment_id = base.segment_id
+    ),
+
+    bought as materialized (
+        select distinct popular.product_no
+        from raw.interaction
+        inner join rec.popular on interaction.product_id = popular.product_id
+        where
+            recommend.exclude_bought
+            and interaction.customer_id = recommend.customer_id
+            and interaction.event = 'purchase'
+            and interaction.occurred_at <= recommend.known_at
     ),
 
     spoken_for as (
@@ -166,13 +226,10 @@ begin
         inner join rec.popular on part.product_no = popular.product_no
         where
             part.product_no not in (select bought.product_no from bought)
-            and (
-                recommend.filters is null
-                or popular.product_id in (select allowed.product_id from allowed)
-            )
+            and (among is null or part.product_no in (select unnest(among)))
     ),
 
-    -- For all others only popularity speaks: the first of them in its order.
+    -- For all others only popularity speaks, or parts left them out: the first in its order.
     other as (
         select
             popular.product_no,
@@ -183,10 +240,7 @@ begin
         where
             popular.product_no not in (select part.product_no from part)
             and popular.product_no not in (select bought.product_no from bought)
-            and (
-                recommend.filters is null
-                or popular.product_id in (select allowed.product_id from allowed)
-            )
+            and (among is null or popular.product_no in (select unnest(among)))
         order by popular.score desc, popular.product_no
         -- Some more: in single precision neighbours may be equal and change places.
         limit k::bigint + 10
@@ -219,7 +273,68 @@ begin
 end
 $$;
 comment on function rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz) is
-'The k products that a customer is most likely to want, best first; ties go by product id. score in [0, 1]. reason: the signal that says most. basis: history = the customer''s purchases; a customer without any gets what the segment buys most (segment), then what everybody buys (popular); rec.why says it in a sentence, and an empty answer raises it as a notice. Fewer than k rows only when fewer products pass. known_at limits what is known of this customer; neighbours and popularity are those of the last run. ignore: {"products": […]} leaves purchases out of the history (what if?), on the same scale; they are still not recommended.';
+'The k products that a customer is most likely to want, best first; ties go by product id. score in [0, 1]. reason: the signal that says most. basis: history = the customer''s purchases; a customer without any gets what the segment buys most (segment), then what everybody buys (popular); rec.why says it in a sentence, and an empty answer raises it as a notice. Fewer than k rows only when fewer products pass. known_at limits what is known of this customer; neighbours and popularity are those of the last run. ignore: {"products": […]} leaves purchases out of the history (what if?), on the same scale; they are still not recommended. A list that was published and still holds is read (rec.published_lists), any other computed: the answer is the same.';
+
+create or replace function rec.recommend_many(customer_ids text[], k int default 10)
+returns table (
+    customer_id text,
+    rank int,
+    product_id text,
+    title text,
+    score real,
+    reason text,
+    basis text
+)
+language plpgsql stable
+set search_path = pg_catalog
+as $$
+#variable_conflict use_column
+declare
+    asked text[] := array(
+        select distinct each.customer_id collate "C"
+        from unnest(recommend_many.customer_ids) as each (customer_id)
+        where each.customer_id is not null
+        order by 1
+    );
+begin
+    perform rec.require(k);
+    return query
+    with published as materialized (
+        select list.*
+        from rec.published_lists(asked, k) as list
+    ),
+
+    computed as (
+        select each.customer_id, list.*
+        from unnest(asked) as each (customer_id)
+        cross join lateral rec.recommend(each.customer_id, k) as list
+        where each.customer_id not in (select published.customer_id from published)
+    )
+
+    select
+        published.customer_id,
+        published.rank,
+        published.product_id,
+        published.title,
+        published.score,
+        published.reason,
+        'history'
+    from published
+    union all
+    select
+        computed.customer_id,
+        computed.rank,
+        computed.product_id,
+        computed.title,
+        computed.score,
+        computed.reason,
+        computed.basis
+    from computed
+    order by 1, 2;
+end
+$$;
+comment on function rec.recommend_many(text[], int) is
+'rec.recommend for many customers at once, cheaper than one call each. The same lists; min(k, candidates) rows per customer, ordered by customer_id and rank; a customer named twice is answered once, null not at all.';
 
 create or replace function rec.why(
     customer_id text,

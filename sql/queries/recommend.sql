@@ -2,14 +2,16 @@
 
 -- name: purchases
 -- Every purchase, in days since 1970 (UTC), with a number of its basket: what a customer bought on
--- one day where the shop names none. One row per order line, in no order.
+-- one day where the shop names none, and its part of rec.history_hash. One row per order line, in
+-- no order.
 select
     customer_id,
     product_id,
     extract(epoch from occurred_at)::float8 / 86400 as day,
     hashtextextended(
         coalesce('b' || basket_id, customer_id || date(occurred_at at time zone 'UTC')), 0
-    ) as basket
+    ) as basket,
+    hash_record_extended(row(product_id, occurred_at), 0) >> 20 as line_hash
 from raw.interaction
 where event = 'purchase';
 
@@ -89,6 +91,10 @@ with neighbors as (
     delete from rec.neighbor_list
 ),
 
+list as (
+    delete from rec.customer_list
+),
+
 popular as (
     delete from rec.popular
 ),
@@ -132,7 +138,7 @@ returning run_id;
 -- Statistics for rec.recommend.
 analyze
 rec.neighbor_list, rec.popular, rec.blend, rec.run, rec.attribute_weight,
-rec.segment_favourite, rec.complement, feature.customer_recommendation;
+rec.segment_favourite, rec.complement, rec.customer_list, feature.customer_recommendation;
 
 -- name: has_table
 -- False when somebody dropped the table of recommendations. One row.

@@ -29,6 +29,7 @@ from kgfeatures.types import entity_ids, relation_id
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from psycopg import Connection
 
@@ -43,6 +44,7 @@ WEIGHTS = {
     "popular": 0.05,
 }
 SETTINGS = RecommendSettings(weights=WEIGHTS, neighbors=NeighborSettings(top=20), k=8)
+WITHOUT_VECTORS = {name: weight for name, weight in WEIGHTS.items() if name != "graph_vector"}
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,11 @@ class SmallShop:
         has[n, len(COLOURS) + self.themes] = 1
         return csr_matrix(has)
 
-    def served(self, without: tuple[int, int] | None = None) -> Served:
+    def served(
+        self,
+        without: tuple[int, int] | None = None,
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> Served:
         """Return what Python recommends by, from the very same rows, or all but one purchase."""
         lines = self.purchases.groupby(["customer", "product"], as_index=False)["seconds"].max()
         if without is not None:
@@ -199,4 +205,5 @@ class SmallShop:
         club = np.zeros((1, self.n_customers))
         club[0, self.club] = 1
         favourites = Favourites(csr_matrix(club), SETTINGS.popular_half_life_days)
-        return Served(Blend(parts, WEIGHTS), favourites).fit(known)
+        parts = {name: part for name, part in parts.items() if name in weights}
+        return Served(Blend(parts, weights), favourites).fit(known)
