@@ -5,8 +5,8 @@
 DIR holds a graph in OpenKE's layout (train2id.txt, valid2id.txt, test2id.txt) or as text of head,
 relation and tail between tabs (train.txt, valid.txt, test.txt). Without one it is who bought what
 in the shop that kgfeatures ships, 2,000 triples each drawn for valid and test. Protocol:
-- trained on train alone, with settings that suit the model where none are named; --seconds (without
-  DIR and beside a peer: 60) allow as much CPU time of one thread, set-up and calibration included;
+- trained on train alone, with settings that suit model and graph where none are named; --seconds
+  (without DIR and beside a peer: 60) are of CPU time, one thread, set-up and calibration included;
 - ranks are filtered by train, valid and test, of heads and tails, among all entities; the true
   answer takes the middle place among equal scores;
 - mrr and hits are means over both sides of --split; a random order and the degree of the candidates
@@ -40,13 +40,8 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.datasets import online_retail
-from kgfeatures.embedding import MODELS, precision, score_function, settings_for
-from kgfeatures.embedding.evaluation import (
-    by_category,
-    degree_baseline,
-    random_baseline,
-    ranks,
-)
+from kgfeatures.embedding import MODELS, GraphShape, precision, score_function, settings_for
+from kgfeatures.embedding.evaluation import by_category, degree_baseline, random_baseline, ranks
 from kgfeatures.embedding.projected import trainer_of
 from kgfeatures.embedding.trainer import contained, fit
 from kgfeatures.errors import DataError
@@ -61,7 +56,7 @@ SPLITS = ("train", "valid", "test")
 PEER = Path(__file__).parent / "peers" / "kge_pykeen.py"
 PEER_SLICES = 4
 HELD_OUT = 2000
-FIELDS = ("dim", "negatives", "epochs", "learning_rate", "penalty", "dropout")
+FIELDS = ("dim", "negatives", "epochs", "batch_size", "learning_rate", "penalty", "dropout")
 TRIPLES_PER_ENTITY, RELATIONS = 40, 20
 COST_SECONDS, SECONDS = 10.0, 60.0
 
@@ -73,6 +68,11 @@ class Graph:
     name: str
     splits: dict[str, IntArray]
     sizes: tuple[int, int]
+
+    @property
+    def shape(self) -> GraphShape:
+        """What the settings depend on."""
+        return GraphShape(len(self.splits["train"]), self.sizes[0])
 
     @property
     def known(self) -> IntArray:
@@ -134,13 +134,12 @@ def read_text(folder: Path) -> dict[str, IntArray]:
             if len(cells) != 3:
                 raise DataError(f"{path}, line {number}: {len(cells)} columns instead of 3")
             head, relation, tail = cells
-            rows.append(
-                (
-                    entities.setdefault(head, len(entities)),
-                    relations.setdefault(relation, len(relations)),
-                    entities.setdefault(tail, len(entities)),
-                )
+            row = (
+                entities.setdefault(head, len(entities)),
+                relations.setdefault(relation, len(relations)),
+                entities.setdefault(tail, len(entities)),
             )
+            rows.append(row)
         splits[split] = np.array(rows, dtype=np.int64).reshape(-1, 3)
     return splits
 
@@ -289,13 +288,14 @@ def main() -> None:
     given = arguments()
     named = {name: getattr(given, name) for name in (*FIELDS, "seed", "precision")}
     try:
-        settings = settings_for(given.model, **{k: v for k, v in named.items() if v is not None})
+        changes = {name: value for name, value in named.items() if value is not None}
         if given.generated:
-            costs(given, settings)
+            costs(given, settings_for(given.model, **changes))
             return
         if given.seconds is None and (given.peer or not given.folder):
             given.seconds = SECONDS
         graph = read(given.folder) if given.folder else shipped()
+        settings = settings_for(given.model, graph.shape, **changes)
     except (DataError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

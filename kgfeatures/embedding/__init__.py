@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kgfeatures.embedding.base import GraphVectors, KnownTails, ScoreFunction, TrainingSettings
+from kgfeatures.embedding.base import (
+    GraphShape,
+    GraphVectors,
+    KnownTails,
+    ScoreFunction,
+    TrainingSettings,
+)
 from kgfeatures.embedding.complex import ComplEx
 from kgfeatures.embedding.distmult import DistMult
 from kgfeatures.embedding.rotate import RotatE
@@ -20,6 +26,7 @@ __all__ = [
     "MODELS",
     "ComplEx",
     "DistMult",
+    "GraphShape",
     "GraphVectors",
     "KnownTails",
     "RotatE",
@@ -56,18 +63,26 @@ def score_function(name: str) -> ScoreFunction:
     return MODELS[name]()
 
 
-def settings_for(name: str, **changes: Any) -> TrainingSettings:
-    """Return the settings that suit a model, with changes: names and values of TrainingSettings.
+def settings_for(name: str, shape: GraphShape | None = None, **changes: Any) -> TrainingSettings:
+    """Return the settings that suit a model and a graph, with changes.
 
     Where neither names them, a vector of `dim` numbers is trained against 8 · dim wrong answers,
     at most `MOST_NEGATIVES`: narrower vectors cannot tell more of them apart, and cost less so.
+
+    Parameters
+    ----------
+    name : of the model.
+    shape : of the graph to be learned; None takes what suits a dense one.
+    changes : names and values of TrainingSettings.
 
     Raises
     ------
     UnknownNameError : `MODELS` has no such name.
     DataError : a value out of range.
     """
-    chosen: dict[str, Any] = {**score_function(name).defaults, **changes}
+    model = score_function(name)
+    sparse = model.sparse_defaults if shape is not None and shape.is_sparse else {}
+    chosen: dict[str, Any] = {**model.defaults, **sparse, **changes}
     width: int = chosen.get("dim", TrainingSettings.dim)
     chosen.setdefault("negatives", max(1, min(8 * width, MOST_NEGATIVES)))
     return TrainingSettings(**chosen)
@@ -84,7 +99,7 @@ def shop_settings(name: str, **changes: Any) -> TrainingSettings:
     UnknownNameError : `MODELS` has no such name.
     DataError : a value out of range.
     """
-    sparse = {"dim": 64, "estimate_all": False, "dropout": 0.0, "usual_epochs": 12}
+    sparse: dict[str, Any] = {"dim": 64, "estimate_all": False, "dropout": 0.0, "usual_epochs": 12}
     if "penalty" in score_function(name).defaults:
-        sparse["penalty"] = 0.05
+        sparse |= {"penalty": 0.05, "learning_rate": 0.1}
     return settings_for(name, **{**sparse, **changes})

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # How often a graph is visited when nobody says: see TrainingSettings.passes.
 DEFAULT_EPOCHS = 12
 MOST_VISITS = 20_000_000
+# Fewer triples than this for each entity: see GraphShape.
+SPARSE = 4
 
 
 class ScoreFunction(ABC):
@@ -36,7 +38,8 @@ class ScoreFunction(ABC):
     `scorer` and `operator` are what emb.model stores: SQL ranks tails by
     `tail.v <operator> query(head, relation)`, smallest first.
 
-    `defaults` are the settings that serve a user who passes none; `pairs` says that the two halves
+    `defaults` are the settings that serve a user who passes none, `sparse_defaults` what is
+    different on a sparse graph; `pairs` says that the two halves
     of a vector are real and imaginary parts, `projects` that tails are compared in a space of the
     relation, which one vector and one operator in SQL cannot say.
     """
@@ -48,6 +51,7 @@ class ScoreFunction(ABC):
     projects: ClassVar[bool] = False
     relation_rate: ClassVar[float] = 1.0
     defaults: ClassVar[Mapping[str, Any]] = {}
+    sparse_defaults: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
@@ -119,6 +123,23 @@ class ScoreFunction(ABC):
         if self.operator == "<#>":
             return (query * tail).sum(-1)
         return -(query - tail).norm(p=1 if self.operator == "<+>" else 2, dim=-1)
+
+
+@dataclass(frozen=True)
+class GraphShape:
+    """How many triples and entities a graph has: what its settings depend on."""
+
+    triples: int
+    entities: int
+
+    @property
+    def is_sparse(self) -> bool:
+        """Tell whether an entity is known by a handful of triples, as a word in WordNet is.
+
+        There a triple says more than chance neighbours do, and is learned with wide vectors and
+        many passes; in a dense graph that learns by heart.
+        """
+        return self.triples < SPARSE * self.entities
 
 
 @dataclass(frozen=True)

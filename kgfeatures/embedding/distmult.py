@@ -22,8 +22,8 @@ class DistMult(ScoreFunction):
     scorer: ClassVar[str] = "distmult"
     operator: ClassVar[str] = "<#>"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "estimate_all": True, "learning_rate": 0.1, "penalty": 0.1, "dropout": 0.3,
-        "usual_epochs": 16,
+        "dim": 256, "estimate_all": True, "learning_rate": 0.3, "penalty": 0.1, "dropout": 0.5,
+        "usual_epochs": 20,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:

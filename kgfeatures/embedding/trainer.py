@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfeatures.embedding import checkpoint, score_function, settings_for
-from kgfeatures.embedding.base import check_triples
+from kgfeatures.embedding.base import GraphShape, check_triples
 from kgfeatures.embedding.evaluation import evaluate
 from kgfeatures.embedding.projected import trainer_of
 from kgfeatures.embedding.training import steps_within
@@ -225,7 +225,7 @@ def fit(  # noqa: PLR0913
         32 bits are not copied.
     n_entities, n_relations : one vector each, two for relations; an entity in no triple
         is only ever pushed away.
-    settings : None takes the defaults of the model, see `settings_for`.
+    settings : None takes what suits the model and the graph, see `settings_for`.
     model : a name in `MODELS`.
     valid : (m, 3) triples that are not learned; the training stops after `PATIENCE` checks without
         a higher MRR on a sample of them, and the best vectors are returned.
@@ -251,8 +251,8 @@ def fit(  # noqa: PLR0913
     """
     began = time.process_time()
     function = score_function(model)
-    chosen = settings or settings_for(model)
     check_triples(triples, n_entities, n_relations)
+    chosen = settings or settings_for(model, GraphShape(len(triples), n_entities))
     if valid is not None:
         check_valid(valid, triples, n_entities, n_relations)
     with torch_threads(chosen.threads):

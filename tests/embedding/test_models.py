@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from kgfeatures.embedding import MODELS, RotatE, score_function, settings_for, shop_settings
+from kgfeatures.embedding import (
+    MODELS,
+    GraphShape,
+    RotatE,
+    score_function,
+    settings_for,
+    shop_settings,
+)
+from kgfeatures.embedding.trainer import fit
 from kgfeatures.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -121,6 +129,23 @@ def test_rotation_keeps_lengths() -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_has_settings_of_its_own_that_can_be_changed(name: str) -> None:
     assert settings_for(name, dim=6).dim == 6
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_settings_depend_on_the_triples_for_each_entity(name: str) -> None:
+    dense, sparse = GraphShape(triples=4000, entities=1000), GraphShape(3999, 1000)
+    model = score_function(name)
+    assert settings_for(name, dense) == settings_for(name)
+    assert settings_for(name, sparse) == settings_for(name, **model.sparse_defaults)
+    assert settings_for(name, sparse, dim=6).dim == 6
+
+
+def test_fit_takes_the_settings_of_the_graphs_shape() -> None:
+    marks = np.array([(i, 0, i + 1) for i in range(9)])
+    sparse = settings_for("complex", GraphShape(len(marks), 10))
+    assert sparse != settings_for("complex")
+    found, expected = (fit(marks, 10, 1, given, model="complex") for given in (None, sparse))
+    assert found.entities.tobytes() == expected.entities.tobytes()
 
 
 def test_narrow_vectors_are_trained_against_fewer_wrong_answers() -> None:
