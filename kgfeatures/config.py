@@ -1,11 +1,12 @@
 """The settings that come from outside, and where the files are that ship beside the package.
 
-Four environment variables, each with a default:
+Five environment variables, each with a default:
 
 $KGFEATURES_HOME         data directory of the embedded database and of caches
 $KGFEATURES_DSN          the user's own PostgreSQL, instead of the embedded one
 $KGFEATURES_READER_DSN   the read-only login that analysts and the SQL console use
 $KGFEATURES_DATA         where benchmarks look for data sets that cannot be shipped
+$KGFEATURES_LANG         the language of the command line, zh or en, instead of the locale's
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ def default_home() -> Path:
         return SYSTEM_HOME
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "kgfeatures"
+
+
+def language() -> str:
+    """Return the language tag that the environment names, such as zh_CN.UTF-8; "" for none."""
+    names = ("KGFEATURES_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    return next(filter(None, map(os.environ.get, names)), "")
 
 
 def shipped_folder(

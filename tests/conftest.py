@@ -29,6 +29,8 @@ DISK, MEMORY = Path("/var/tmp"), Path("/dev/shm")  # noqa: S108  the folders bel
 IN_MEMORY = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30
 SERVERS = MEMORY if IN_MEMORY else DISK
 SESSION_FOLDER = "kgfeatures-tests-"
+# What the command line says is compared in English, wherever the tests run.
+os.environ["KGFEATURES_LANG"] = "en"
 
 
 @pytest.fixture(scope="session")

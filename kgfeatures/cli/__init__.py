@@ -20,6 +20,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from kgfeatures import __version__
+from kgfeatures.cli.help_pages import in_readers_language
+from kgfeatures.cli.speech import said, say
 from kgfeatures.config import settings
 from kgfeatures.errors import BusyError, DatabaseError, KGFeaturesError
 
@@ -92,7 +94,7 @@ def _load(entry: Entry) -> Any:
     made = get_command(command)
     # Shell completion belongs to `kgfeatures` alone.
     made.params = [given for given in made.params if not str(given.name).endswith("_completion")]
-    return made
+    return in_readers_language(made)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the flag's value
@@ -126,7 +128,7 @@ def main() -> None:
     # The driver logs what it raises too.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
-        get_command(_app()).main(prog_name="kgfeatures")
+        in_readers_language(get_command(_app())).main(prog_name="kgfeatures")
     except BusyError as error:
         _fail(str(error), _BUSY)
     except DatabaseError as error:
@@ -135,17 +137,17 @@ def main() -> None:
         _fail(str(error))
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.echo("stopped; run again to go on", err=True)
+            say("stopped; run again to go on", err=True)
         raise
     except KeyboardInterrupt:
-        typer.echo("stopped; run again to go on", err=True)
+        say("stopped; run again to go on", err=True)
         sys.exit(_INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the process edge
         _fail(_unexpected(error))
 
 
 def _fail(sentence: str, status: int = _FAILED) -> None:
-    typer.echo(f"kgfeatures: {sentence}", err=True)
+    say(f"kgfeatures: {said(sentence)}", err=True)
     sys.exit(status)
 
 

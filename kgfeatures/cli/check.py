@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from kgfeatures.cli.speech import said, say
 from kgfeatures.config import settings
 
 app = typer.Typer(
@@ -24,10 +25,10 @@ def db() -> None:
     from kgfeatures.db import health
     from kgfeatures.db.target import target
 
-    found = health.findings(target(settings(), note=lambda text: typer.echo(text, err=True)))
+    found = health.findings(target(settings(), note=lambda text: say(text, err=True)))
     for finding in found:
-        typer.echo(f"{finding.state:<5} {finding.name:<12} {finding.found}")
+        typer.echo(f"{finding.state:<5} {finding.name:<12} {said(finding.found)}")
         if finding.advice:
-            typer.echo(f"{'':<18} -> {finding.advice}")
+            typer.echo(f"{'':<18} -> {said(finding.advice)}")
     if any(finding.state == "fail" for finding in found):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from kgfeatures.cli.speech import say
 from kgfeatures.config import Settings, settings
 from kgfeatures.db import Database, launcher, migrations, personal_files
 from kgfeatures.db import backup as archive
@@ -28,7 +29,7 @@ Reader = Annotated[bool, typer.Option("--reader", help="The login that may only 
 
 def note(text: str) -> None:
     """Write what is waited for to stderr: stdout is for eval and for pipes."""
-    typer.echo(text, err=True)
+    say(text, err=True)
 
 
 def meant() -> Target:
@@ -57,14 +58,14 @@ def start() -> None:
     """Start the embedded server, or find it running; recovery after a crash is waited out."""
     now = embedded_settings("db start")
     launcher.ensure_running(now.home, note)
-    typer.echo(describe(launcher.status(now.home)))
+    say(describe(launcher.status(now.home)))
 
 
 @app.command()
 def stop() -> None:
     """Stop the embedded server; its sessions end, what was committed stays."""
     now = embedded_settings("db stop")
-    typer.echo("stopped" if launcher.stop(now.home, note) else "was not running")
+    say("stopped" if launcher.stop(now.home, note) else "was not running")
 
 
 @app.command()
@@ -72,9 +73,9 @@ def status() -> None:
     """Say whether the embedded server runs, where its data is and how it is reached."""
     now = settings()
     if is_embedded(now):
-        typer.echo(describe(launcher.status(now.home)))
+        say(describe(launcher.status(now.home)))
     else:
-        typer.echo("KGFEATURES_DSN names a PostgreSQL of your own; kgfeatures check db looks at it")
+        say("KGFEATURES_DSN names a PostgreSQL of your own; kgfeatures check db looks at it")
 
 
 def describe(found: launcher.ServerStatus) -> str:
@@ -144,7 +145,7 @@ def migrate() -> None:
     names = migrations.migrate(meant().dsn)
     for name in names:
         typer.echo(name)
-    typer.echo(f"{len(names)} files applied" if names else "nothing to do")
+    say(f"{len(names)} files applied" if names else "nothing to do")
 
 
 @app.command()
@@ -155,7 +156,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the backup.
     size = archive.backup(dsn, whole)
     with Database(lambda: dsn) as database, database.transaction() as conn:
         personal_files.note(conn, [PersonalFile(whole, "backup", "every table")])
-    typer.echo(f"{file}: {size:,} bytes")
+    say(f"{file}: {size:,} bytes")
 
 
 @app.command()
@@ -166,4 +167,4 @@ def restore(
 ) -> None:
     """Put the database back as a backup has it, all of it or nothing."""
     archive.restore(meant().dsn, file.expanduser().absolute(), force=force)
-    typer.echo(f"restored {file}")
+    say(f"restored {file}")

@@ -14,6 +14,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import describe, table, totals
+from kgfeatures.cli.speech import say
 from kgfeatures.config import settings
 from kgfeatures.datasets import online_retail
 from kgfeatures.db import connect
@@ -80,10 +81,10 @@ def demo(
         example = database.rows("demo.example")[0]
     typer.echo(table(done))
     rows = {name: n for each in done for name, n in each.result.rows.items()}
-    typer.echo(totals(rows))
+    say(totals(rows))
     if shop is Shop.ZH:
-        typer.echo(f"\nThis shop is GENERATED; its planted truth lies in {folder / 'truth'}")
-    typer.echo(next_steps(example["customer_id"], repository_folder(), MOMENTS[shop]))
+        say(f"\nThis shop is GENERATED; its planted truth lies in {folder / 'truth'}")
+    say(next_steps(example["customer_id"], repository_folder(), MOMENTS[shop]))
 
 
 def generated_shop() -> Path:
@@ -101,9 +102,9 @@ def generated_shop() -> Path:
     name = Plan(CUSTOMERS, PRODUCTS, DAYS, SEED, "both", BASKET_LINES).name
     folder = parent / f"{name}-{VERSION}"
     if folder.is_dir():
-        typer.echo(f"GENERATED shop: {folder}", err=True)
+        say(f"GENERATED shop: {folder}", err=True)
         return folder
-    typer.echo(f"generating an invented Chinese-English shop in {folder}", err=True)
+    say(f"generating an invented Chinese-English shop in {folder}", err=True)
     return generate(
         *(CUSTOMERS, PRODUCTS, DAYS, SEED, "both"), folder=folder, basket_lines=BASKET_LINES
     )

@@ -9,6 +9,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
+from kgfeatures.cli.speech import say
 from kgfeatures.db import connect
 
 app = typer.Typer(
@@ -151,7 +152,7 @@ def versions() -> None:
         follows += "" if row["readable"] else ", vectors removed"
         typer.echo(f"{star} {row['alias']:<16} {row['model_id']:>10}  {card}, {known}{follows}")
     if not rows:
-        typer.echo("no vectors yet; run `kgfeatures embed graph`")
+        say("no vectors yet; run `kgfeatures embed graph`")
 
 
 @app.command()
@@ -164,7 +165,7 @@ def activate(
 
     with connect() as database, database.transaction() as conn:
         vectors.activate(conn, alias, model_id)
-    typer.echo(f"{alias} is version {model_id} now")
+    say(f"{alias} is version {model_id} now")
 
 
 @app.command()
@@ -177,9 +178,9 @@ def expire(
     with connect() as database:
         removed = database.rows("embed.expire", alias=alias, keep_days=keep_days)
     for row in removed:
-        typer.echo(f"removed the vectors of version {row['model_id']}")
+        say(f"removed the vectors of version {row['model_id']}")
     if not removed:
-        typer.echo(f"no version of {alias} was replaced more than {keep_days} days ago")
+        say(f"no version of {alias} was replaced more than {keep_days} days ago")
 
 
 def _weight(text: str) -> tuple[str, float]:

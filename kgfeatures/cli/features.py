@@ -10,6 +10,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
+from kgfeatures.cli.speech import say
 from kgfeatures.db import connect, personal_files
 from kgfeatures.db.personal_files import PersonalFile
 from kgfeatures.errors import DataError
@@ -82,13 +83,13 @@ def training_set(
             warnings.simplefilter("always", UserWarning)
             frame = joined(entity_df, asked, database=database, later_vectors=later_vectors)
         for warning in told:
-            typer.echo(f"warning: {warning.message}", err=True)
+            say(f"warning: {warning.message}", err=True)
         _write(frame, output)
         if "customer_id" in frame.columns:
             written = PersonalFile(output.expanduser().absolute(), "export", "customers' features")
             with database.transaction() as conn:
                 personal_files.note(conn, [written])
-    typer.echo(f"{output}: {len(frame)} rows, {len(frame.columns)} columns")
+    say(f"{output}: {len(frame)} rows, {len(frame.columns)} columns")
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
+from kgfeatures.cli.speech import say
 from kgfeatures.db import connect
 from kgfeatures.errors import DataError
 
@@ -45,7 +46,7 @@ def ingest(
 ) -> None:
     """Load interactions, products, customers, attributes, documents and triples from files."""
     if check:
-        typer.echo(checked(folder, max_rejected))
+        say(checked(folder, max_rejected))
         return
     from kgfeatures.steps.stages import load as step
 
@@ -54,7 +55,7 @@ def ingest(
             result = step(
                 database, folder, max_rejected=max_rejected, progress=progress, force=force
             )
-        typer.echo(summary(database))
+        say(summary(database))
     report(result)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgfeatures.cli.progress import terminal_progress
+from kgfeatures.cli.speech import say
 from kgfeatures.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def init(
         )
     draft = drafted(source, file, force=force)
     write(file, draft.text)
-    typer.echo("\n".join(report(draft, file)))
+    say("\n".join(report(draft, file)))
     if "interactions" not in draft.sections:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from kgfeatures.cli.speech import say
 from kgfeatures.config import shipped_folder
 from kgfeatures.errors import MissingExtraError
 
@@ -67,7 +68,7 @@ def lab(
         message = "JupyterLab is not installed; run: pip install 'kgfeatures[lab]'"
         raise MissingExtraError(message)
     notebook = copy_notebooks(folder)
-    typer.echo(f"opening {notebook}")
+    say(f"opening {notebook}")
     command = jupyter_command(notebook, arguments or [])
     # Replaces this process, so that Ctrl-C and signals are JupyterLab's own.
     os.execv(command[0], command)  # noqa: S606  no shell is meant

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
+from kgfeatures.cli.speech import said
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -67,7 +69,7 @@ class TerminalProgress:
             return
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(label, total=total)
+        self._task = self._bar.add_task(said(label), total=total)
 
     def advance(self, n: int = 1) -> None:
         """Count n more."""
@@ -77,7 +79,7 @@ class TerminalProgress:
     def note(self, text: str) -> None:
         """Print `text` above the bar, where it stays."""
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(said(text), highlight=False, markup=False)
 
 
 class LineProgress:
@@ -109,19 +111,19 @@ class LineProgress:
 
     def start(self, label: str, total: int | None = None) -> None:
         """Write `label`."""
-        self._label, self._total, self._done = label, total, 0
-        self._print(label)
+        self._label, self._total, self._done = said(label), total, 0
+        self._print(self._label)
 
     def advance(self, n: int = 1) -> None:
         """Count n more, and say so when the last line is some seconds old."""
         self._done += n
         if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
-            of = "" if self._total is None else f" of {self._total:,}"
+            of = "" if self._total is None else f" {said('of')} {self._total:,}"
             self._print(f"{self._label}: {self._done:,}{of}")
 
     def note(self, text: str) -> None:
         """Write `text`."""
-        self._print(text)
+        self._print(said(text))
 
     def _print(self, line: str) -> None:
         self._printed_at = time.monotonic()

@@ -13,6 +13,7 @@ import typer
 from kgfeatures.cli.ingest import summary as summary_of
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import describe, table
+from kgfeatures.cli.speech import left, right, said, say
 from kgfeatures.db import connect
 from kgfeatures.errors import ConfigError
 
@@ -37,6 +38,8 @@ class Stage(StrEnum):
 
 
 UNKNOWN = "unknown"
+COSTS = {"seconds": 8, "CPU s": 8, "memory": 9, "disk": 9}
+"""Columns of the forecast, and how wide they are."""
 A_DAY = dt.timedelta(days=1)
 
 
@@ -128,8 +131,8 @@ def perform(database: Database, wish: Wish) -> None:
             typer.echo(table(done, brief=True))
     after = step.cutoff(database)
     for line in doubts(before, after, dt.datetime.now(dt.UTC)):
-        typer.echo(f"warning: {line}", err=True)
-    typer.echo(closing(done, after))
+        say(f"warning: {line}", err=True)
+    say(closing(done, after))
 
 
 def doubts(before: dt.datetime | None, after: dt.datetime | None, now: dt.datetime) -> list[str]:
@@ -166,21 +169,23 @@ def closing(done: list[Done], cutoff: dt.datetime | None) -> str:
 
 def forecast(expected: list[Expected]) -> str:
     """Return what would run, why, and at what cost, by the last runs."""
+    heads = [right(said(name), columns) for name, columns in COSTS.items()]
     lines = [
-        f"{'step':<22} {'would':<11} {'seconds':>8} {'CPU s':>8} {'memory':>9} {'disk':>9}  why",
+        f"{left(said('step'), 22)} {left(said('would'), 11)} {' '.join(heads)}  {said('why')}",
         "-" * 100,
     ]
     for each in expected:
         costs = f"{'':>8} {'':>8} {'':>9} {'':>9}"
         if each.verdict not in {"unchanged", "left out"}:
             costs = (
-                f"{number(each.cost('seconds')):>8} {number(each.cost('cpu_seconds')):>8} "
-                f"{megabytes(each.cost('peak_memory_bytes')):>9} "
-                f"{megabytes(each.cost('output_bytes')):>9}"
+                f"{right(number(each.cost('seconds')), 8)} "
+                f"{right(number(each.cost('cpu_seconds')), 8)} "
+                f"{right(megabytes(each.cost('peak_memory_bytes')), 9)} "
+                f"{right(megabytes(each.cost('output_bytes')), 9)}"
             )
-        verdict = each.verdict.removeprefix("would ")
-        lines.append(f"{each.step:<22} {verdict:<11} {costs}  {each.reason}".rstrip())
-    return "\n".join([*lines, "", summary(expected)])
+        verdict = left(said(each.verdict.removeprefix("would ")), 11)
+        lines.append(f"{each.step:<22} {verdict} {costs}  {said(each.reason)}".rstrip())
+    return "\n".join([*lines, "", said(summary(expected))])
 
 
 def summary(expected: list[Expected]) -> str:
@@ -200,9 +205,9 @@ def summary(expected: list[Expected]) -> str:
 
 def number(value: float | None) -> str:
     """Return seconds with one decimal, or that they are unknown."""
-    return UNKNOWN if value is None else f"{value:,.1f}"
+    return said(UNKNOWN) if value is None else f"{value:,.1f}"
 
 
 def megabytes(value: float | None) -> str:
     """Return bytes in megabytes, or that they are unknown."""
-    return UNKNOWN if value is None else f"{value / 2**20:,.0f} MB"
+    return said(UNKNOWN) if value is None else f"{value / 2**20:,.0f} MB"

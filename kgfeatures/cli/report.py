@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import typer
+from kgfeatures.cli.speech import left, right, said, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def report(result: StepResult) -> None:
     """Write the rows of each table and the seconds, or that nothing changed."""
     if result.skipped:
-        typer.echo(f"{result.step}: nothing changed since the last run")
+        say(f"{result.step}: nothing changed since the last run")
         return
     for name, rows in sorted(result.rows.items()):
-        typer.echo(f"{name}: {rows:,} rows")
-    typer.echo(f"{result.step}: {result.seconds:.1f} s")
+        say(f"{name}: {rows:,} rows")
+    say(f"{result.step}: {result.seconds:.1f} s")
 
 
 def describe(done: Done) -> str:
@@ -39,15 +39,14 @@ def table(steps: Sequence[Done], *, brief: bool = False) -> str:
     steps : in the order in which they ran.
     brief : one line for a step that changed nothing.
     """
-    lines = [
-        f"\n{'step':<22} {'table':<34} {'rows':>32} {'seconds':>9} {'CPU s':>6}",
-        "-" * 107,
-    ]
+    names = f"{left(said('step'), 22)} {left(said('table'), 34)} {right(said('rows'), 32)}"
+    lines = [f"\n{names} {right(said('seconds'), 9)} {'CPU s':>6}", "-" * 107]
     for done in steps:
-        state = f"{describe(done).removesuffix(' s'):>9} {done.cpu_seconds:6.1f}"
+        spent = said(describe(done))
+        state = f"{right(spent.removesuffix(' s'), 9)} {done.cpu_seconds:6.1f}"
         name = done.result.step
         if done.idle or (brief and done.result.skipped):
-            lines.append(f"{name:<22} {describe(done)}")
+            lines.append(f"{name:<22} {spent}")
             continue
         before = {plain(held): rows for held, rows in done.before.items()}
         for held, rows in sorted(done.result.rows.items()) or [("", 0)]:
@@ -56,7 +55,7 @@ def table(steps: Sequence[Done], *, brief: bool = False) -> str:
             name = state = ""
     seconds = sum(done.result.seconds for done in steps)
     cpu_seconds = sum(done.cpu_seconds for done in steps)
-    lines.append(f"{'total':<22} {'':<34} {'':>32} {seconds:9.1f} {cpu_seconds:6.1f}")
+    lines.append(f"{left(said('total'), 22)} {'':<34} {'':>32} {seconds:9.1f} {cpu_seconds:6.1f}")
     return "\n".join(lines)
 
 

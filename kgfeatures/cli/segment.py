@@ -8,6 +8,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
+from kgfeatures.cli.speech import say
 from kgfeatures.db import connect
 
 
@@ -32,5 +33,5 @@ def segment(
         result = step.segment(database, settings, progress=progress, force=force)
         described = database.rows("segment.described", name=name)
     for row in described:
-        typer.echo(f"{row['segment_id']}  {row['size']:>7} customers  {row['segment_name']}")
+        say(f"{row['segment_id']}  {row['size']:>7} customers  {row['segment_name']}")
     report(result)

@@ -1,9 +1,10 @@
-"""What the panels, the widgets and the magics say, in English or Chinese.
+"""What the panels, the widgets, the magics and the command line say, in English or Chinese.
 
 zh_CN/LC_MESSAGES/kgfeatures.json has the words of the interface; JupyterLab reads the same file.
-sentences.json beside it has whole sentences: errors, warnings. They are written in English, values
-and all, where they are raised, and known here by their shape: `no query %1: it was removed` is
-that of "no query 'ab': it was removed". What no shape fits, PostgreSQL's words above all, stays.
+sentences.json beside it has the errors and warnings that panels show, errors.json all others,
+commands.json what commands say. They are written in English, values and all, where they are said,
+and known here by their shape: `no query %1: it was removed` is that of "no query 'ab': it was
+removed". What no shape fits, PostgreSQL's words above all, stays.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ CHINESE = "zh"
 ENGLISH = "en"
 _FOLDER = Path(__file__).parent / "zh_CN" / "LC_MESSAGES"
 _VALUE = re.compile(r"%(\d)")
+# How begins what is said of a rejected value.
+_REASONS = ("is ", "holds ")
 # What errors.nearest adds: the nearest name, and those that there are.
 _NEAREST = re.compile(r"(?P<said>.*?)(?:; did you mean '(?P<close>.*)'\?|\.) Known: (?P<known>.*)")
 
@@ -99,9 +102,11 @@ def _filled(translated: str, values: tuple[str, ...]) -> str:
 
 
 def _value(text: str) -> str:
-    """Return a value; a kind of the catalogue, a state, by its name in the interface."""
+    """Return a value; a kind, a state by its name in the interface, a reason as a sentence."""
+    if text.startswith(_REASONS):
+        return _chinese(text)
     known = _words()
-    return known.get(text, known.get(text.capitalize(), text))
+    return known.get(text) or known.get(text.capitalize()) or _commands().get(text, text)
 
 
 def _nearest(close: str | None, known: str) -> str:
@@ -117,8 +122,14 @@ def _words() -> dict[str, str]:
 @functools.cache
 def _shapes() -> tuple[_Shape, ...]:
     """Return the shapes of all sentences, those with the most words of their own first."""
-    made = [_shape(text, translated) for text, translated in _read("sentences.json").items()]
+    texts = _read("sentences.json") | _read("errors.json") | _commands()
+    made = [_shape(text, translated) for text, translated in texts.items()]
     return tuple(sorted(made, key=lambda shape: -shape.literal))
+
+
+@functools.cache
+def _commands() -> dict[str, str]:
+    return _read("commands.json")
 
 
 def _shape(text: str, translated: str) -> _Shape:

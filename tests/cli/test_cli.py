@@ -90,9 +90,10 @@ def test_missing_extra_is_answered_with_the_line_to_type(run) -> None:
 def test_listing_the_commands_loads_none_of_them() -> None:
     code = (
         "import sys; sys.argv = ['kgfeatures', '--help']\n"
-        "from kgfeatures.cli import main\n"
+        "from kgfeatures.cli import COMMANDS, main\n"
         "try: main()\n"
-        "finally: print(sorted(m for m in sys.modules if m.startswith('kgfeatures.cli.')))"
+        "finally: print(sorted({c.module for c in COMMANDS.values()"
+        " if f'kgfeatures.cli.{c.module}' in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
