@@ -1,12 +1,13 @@
 """Every algorithm that a shop can be asked with, its settings chosen on a validation exam.
 
 The highest ndcg@20 wins, the first of equals. Item-item neighbours have many settings: each is
-tried over its grid in turn, the others standing still, twice over.
+tried over its grid in turn, the others standing still, twice over; the exponents of both products
+at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,15 +43,20 @@ K = 20
 CUSTOMERS = 2000
 ROUNDS = 2
 MEMORY_HALF_LIVES = (None, 60.0, 20.0, 7.0, 2.0)
-NEIGHBOR_GRID: Mapping[str, tuple[float | None, ...]] = {
-    "memory_half_life_days": MEMORY_HALF_LIVES,
-    "neighbor_exponent": (0.1, 0.3, 0.5, 0.7),
-    "customer_exponent": (0.0, 0.3, 0.5),
-    "product_exponent": (0.1, 0.3, 0.5),
-    "shrinkage": (0.0, 1.0, 3.0, 10.0),
-    "trend_half_life_days": (None, 120.0, 60.0),
-    "top": (50, 100, 200),
-}
+# Of the product bought and of the one recommended, chosen together: what suits one depends on the
+# other, and large sets without dates want what small shops do not.
+DEGREE_EXPONENTS = (
+    *((0.1, 0.7), (0.1, 0.5), (0.1, 0.3), (0.3, 0.7), (0.3, 0.5), (0.3, 0.3)),
+    *((0.5, 0.7), (0.5, 0.5), (0.5, 0.3), (0.5, 0.1), (0.7, 0.5), (0.7, 0.3), (0.7, 0.1)),
+)
+NEIGHBOR_GRID: tuple[tuple[Mapping[str, float | None], ...], ...] = (
+    tuple({"memory_half_life_days": days} for days in MEMORY_HALF_LIVES),
+    tuple({"product_exponent": i, "neighbor_exponent": j} for i, j in DEGREE_EXPONENTS),
+    tuple({"customer_exponent": exponent} for exponent in (0.0, 0.3, 0.5, 0.8)),
+    tuple({"shrinkage": pairs} for pairs in (0.0, 1.0, 3.0, 10.0)),
+    tuple({"trend_half_life_days": days} for days in (None, 120.0, 60.0)),
+    tuple({"top": top} for top in (50, 100, 200)),
+)
 TOPS, MOST = (50, 200), 200
 ATTRIBUTE_WEIGHTS = ((1.0, 1.0), (2.0, 1.0), (1.5, 0.5))
 HALF_LIVES, WINDOWS = (None, 120.0, 60.0, 30.0, 10.0), (90.0, 30.0)
@@ -87,7 +93,7 @@ def ndcg(model: Recommender, asked: Exam) -> float:
 def settings_of(model: Recommender) -> dict[str, Any]:
     """Return what a model was made of, arrays left out."""
     if isinstance(model, Neighbors):
-        return {name: getattr(model.settings, name) for name in NEIGHBOR_GRID}
+        return asdict(model.settings)
     plain = bool | int | float | str | None
     made_of = vars(model).items()
     return {name: value for name, value in made_of if isinstance(value, plain) and name[-1] != "_"}
@@ -193,11 +199,11 @@ def choose_neighbors(asked: Exam, progress: Progress | None = None) -> NeighborS
     found: dict[NeighborSettings, float] = {}
     for _ in range(ROUNDS):
         before = chosen
-        for name, values in NEIGHBOR_GRID.items():
-            every = [replace(chosen, **{name: value}) for value in values]
+        for changes in NEIGHBOR_GRID:
+            every = [replace(chosen, **change) for change in changes]
             tried = [settings for settings in every if settings not in found]
             # How long a customer's own purchases count is no matter of the table.
-            shared = tried[:1] if name == "memory_half_life_days" else tried
+            shared = tried[:1] if "memory_half_life_days" in changes[0] else tried
             tables = neighbor_tables(asked.learned, shared, products)
             for place, settings in enumerate(tried):
                 table = tables[min(place, len(tables) - 1)]

@@ -1,14 +1,15 @@
 """What suits a shop, measured on its own last weeks.
 
 The last 60 days are held out, every candidate is fitted on what came before and asked for what its
-customers bought for the first time then; the highest ndcg@20 wins. Shops differ: where customers
-return for the same few articles, popularity beats every neighbour. How much graph vectors say
-cannot be measured so, they know the held-out days; their share stands in `GRAPH_SHARE`.
+customers bought for the first time then; the highest ndcg@20 wins, if need be without a trend.
+Shops differ: where customers return for the same few articles, popularity beats every neighbour.
+How much graph vectors say cannot be measured so, they know the held-out days; their share stands
+in `GRAPH_SHARE`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ from kgfeatures.recommend.neighbors import Neighbors, NeighborSettings, neighbor
 from kgfeatures.recommend.popular import Popular
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kgfeatures.recommend.base import Lines, Purchases
     from kgfeatures.types import IntArray
 
@@ -27,10 +30,14 @@ HELD_OUT_DAYS = 60.0
 K = 20
 CUSTOMERS = 1000
 FEWEST_CUSTOMERS = 100
+# Exponents of the product bought and of the one recommended, and shrinkage. Large shops of which
+# customers buy little are served best where the one recommended is hardly held back.
 CANDIDATES = tuple(
-    NeighborSettings(neighbor_exponent=exponent, shrinkage=shrinkage, trend_half_life_days=trend)
-    for exponent, shrinkage in ((0.7, 0.0), (0.5, 0.0), (0.5, 3.0), (0.3, 10.0))
-    for trend in (120.0, None)
+    NeighborSettings(product_exponent=own, neighbor_exponent=other, shrinkage=shrinkage)
+    for own, other, shrinkage in (
+        *((0.1, 0.7, 0.0), (0.1, 0.5, 0.0), (0.1, 0.5, 3.0)),
+        *((0.1, 0.3, 10.0), (0.5, 0.3, 0.0), (0.7, 0.1, 0.0), (0.5, 0.7, 3.0)),
+    )
 )
 # Never 0: popularity fills the lists of customers of whom nothing is known.
 POPULAR_WEIGHTS = (0.05, 0.3, 0.6, 0.9)
@@ -112,16 +119,23 @@ def choose(lines: Lines, popular_half_life_days: float | None = None) -> Choice:
     # Evenly spaced rather than drawn: no seed to know.
     rows = np.unique(np.linspace(0, n - 1, min(n, CUSTOMERS)).astype(np.int64))
     asked = Question(whole.known, whole.asked[rows], csr_matrix(whole.wanted[rows]))
-    best = Choice(CANDIDATES[0], POPULAR_WEIGHTS[0], -1.0, len(rows))
+    popular = Popular(popular_half_life_days).fit(asked.known)
+    best = _best(asked, CANDIDATES, popular)
+    lasting = replace(best.neighbors, trend_half_life_days=None)
+    return max(best, _best(asked, [lasting], popular), key=lambda choice: choice.ndcg or 0.0)
+
+
+def _best(asked: Question, many: Sequence[NeighborSettings], popular: Popular) -> Choice:
+    """Return the best of some candidates, with the weight of popularity that suits it."""
     # Only what these customers bought has to have neighbours.
     products = np.unique(asked.known.matrix()[asked.asked].indices).astype(np.int64)
-    tables = neighbor_tables(asked.known, CANDIDATES, products)
-    popular = Popular(popular_half_life_days).fit(asked.known)
-    for candidate, table in zip(CANDIDATES, tables, strict=True):
+    tables = neighbor_tables(asked.known, many, products)
+    best = Choice(many[0], POPULAR_WEIGHTS[0], -1.0, len(asked.asked))
+    for candidate, table in zip(many, tables, strict=True):
         neighbors = Neighbors(candidate).adopt(asked.known, table)
         for weight, ndcg in measure(asked, neighbors, popular).items():
             if best.ndcg is None or ndcg > best.ndcg:
-                best = Choice(candidate, weight, ndcg, len(rows))
+                best = Choice(candidate, weight, ndcg, len(asked.asked))
     return best
 
 

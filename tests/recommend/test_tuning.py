@@ -6,6 +6,7 @@ import pytest
 from kgfeatures.recommend import Blend, Lines, Neighbors, NeighborSettings, Popular, choose
 from kgfeatures.recommend.base import Purchases
 from kgfeatures.recommend.evaluation import ndcg_at_k
+from kgfeatures.recommend.lineup import DEGREE_EXPONENTS
 from kgfeatures.recommend.tuning import CANDIDATES, POPULAR_WEIGHTS, Choice, measure, question
 
 
@@ -81,6 +82,12 @@ def test_the_measure_is_that_of_the_blend():
 def test_too_few_customers_take_the_first_candidate():
     few = lines([(0, 0, 1), (0, 1, 9), (1, 1, 1), (1, 0, 9)])
     assert choose(few) == Choice(CANDIDATES[0], POPULAR_WEIGHTS[0], None, 2)
+
+
+def test_both_searches_try_what_won_on_a_large_set_without_dates():
+    # Measured on amazon-book: 1 / (d_u^.5 d_i^.7 d_j^.1).
+    exponents = {(one.product_exponent, one.neighbor_exponent) for one in CANDIDATES}
+    assert all((0.7, 0.1) in tried for tried in (exponents, DEGREE_EXPONENTS))
 
 
 def test_no_purchases_take_the_first_candidate():
