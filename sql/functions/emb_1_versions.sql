@@ -126,6 +126,13 @@ comment on function emb.drop_tables(int) is
 
 drop function if exists emb.index_tables(int);
 
+create or replace function emb.graph_width(scorer text) returns int
+language sql immutable parallel safe
+set search_path = pg_catalog
+return case scorer when 'rotate_l2' then 24 else 16 end;
+comment on function emb.graph_width(text) is
+'How many neighbours the HNSW index of a model''s vectors links each with. What RotatE asks lies far from all vectors: a search along fewer links ends in the wrong place.';
+
 create or replace function emb.index_tables(model_id int, exact_up_to bigint default 20000)
 returns void
 language plpgsql
@@ -135,6 +142,7 @@ declare
     card emb.model;
     operator_class text;
     many boolean;
+    width int;
 begin
     select known.* into strict card from emb.model as known where known.model_id = index_tables.model_id;
     operator_class := case card.operator
@@ -150,7 +158,11 @@ begin
         where counted.entities > exact_up_to
     );
     if many and card.dim <= 2000 then
-        execute format('create index on emb.m_%1$s using hnsw (v %2$s)', model_id, operator_class);
+        width := emb.graph_width(card.scorer);
+        execute format(
+            'create index on emb.m_%s using hnsw (v %s) with (m = %s, ef_construction = %s)',
+            model_id, operator_class, width, 4 * width
+        );
     end if;
     -- Nothing is planned by what the vectors are.
     execute format('analyze emb.m_%1$s (entity_id)', model_id);

@@ -114,6 +114,23 @@ $$;
 comment on function emb.nearest_exact(int, vector, int, text, bigint[], bigint[], boolean) is
 'The k entities whose vectors are nearest to a query by the model''s operator, nearest first, ties by id: all candidates are compared. projected: by emb.m_<id>.projected, of TransR.';
 
+create or replace function emb.search_width(model_id int) returns int
+language sql stable
+set search_path = pg_catalog
+as $$
+    select
+        case
+            when model.scorer in ('transe_l2', 'distmult', 'complex') then 100
+            when model.scorer = 'rotate_l2' then 300
+            when model.scorer = 'transe_l1' then 400
+            else 200
+        end
+    from emb.model
+    where model.model_id = search_width.model_id
+$$;
+comment on function emb.search_width(int) is
+'The hnsw.ef_search at which the index of a version finds at least 98 of 100 of the ten nearest: measured by benchmarks/serving.py.';
+
 create or replace function emb.nearest_indexed(
     model_id int,
     query vector,
@@ -131,6 +148,8 @@ set "hnsw.max_scan_tuples" = 200000
 set "hnsw.scan_mem_multiplier" = 4
 as $$
 begin
+    -- Until the end of this function, because it names the setting above.
+    perform set_config('hnsw.ef_search', emb.search_width(model_id)::text, true);
     -- "relaxed" means nearly in order: sorted again outside.
     return query execute format(
         'select near.entity_id, near.distance

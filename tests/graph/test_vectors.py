@@ -83,13 +83,19 @@ def indexes_of(shop: Connection[TupleRow], model: vectors.ModelCard) -> list[str
 
 def test_many_vectors_are_indexed_with_the_models_operator(shop: Connection[TupleRow]) -> None:
     text = card(alias="text", scorer="cosine", operator="<=>", feature_tables={})
-    for model, operators in ((card(), "vector_l2_ops"), (text, "vector_cosine_ops")):
+    rotate = card(scorer="rotate_l2", data_hash="r")
+    for model, operators, width in (
+        (card(), "vector_l2_ops", 16),
+        (rotate, "vector_l2_ops", 24),
+        (text, "vector_cosine_ops", 16),
+    ):
         vectors.publish(shop, model, IDS, matrix(7))
         assert not any("hnsw" in index for index in indexes_of(shop, model))
         shop.execute("select emb.create_tables(%s, 2)", [model.model_id])
         shop.execute(f"insert into emb.m_{model.model_id} select %s, '[7, 0]'", [int(IDS[0])])
         shop.execute("select emb.index_tables(%s, exact_up_to => 0)", [model.model_id])
-        assert any(f"USING hnsw (v {operators})" in index for index in indexes_of(shop, model))
+        wanted = f"USING hnsw (v {operators}) WITH (m='{width}', ef_construction='{4 * width}')"
+        assert any(wanted in index for index in indexes_of(shop, model))
 
 
 def test_publish_stores_relation_vectors_in_both_directions(shop: Connection[TupleRow]) -> None:

@@ -250,6 +250,21 @@ def test_index_ranks_like_the_exact_scan(conn: Connection[TupleRow], model: str)
         assert [row[0] for row in found] == [ids[key] for key, _ in right]
 
 
+def test_an_index_is_searched_as_widely_as_its_model_needs(conn: Connection[TupleRow]) -> None:
+    conn.execute("set local hnsw.ef_search = 41")
+    widths = {"transe": 100, "rotate": 300, "transr": 200}
+    for model, width in widths.items():
+        with conn.transaction(force_rollback=True):
+            version = publish(conn, train(model))
+            found = conn.execute("select emb.search_width(%s)", [version]).fetchone()
+            assert found == (width,)
+            index_vectors(conn, version, score_function(model).operator)
+            near = "select count(*) from emb.nearest_indexed(%s, emb.vector_of(%s, %s), 5)"
+            assert conn.execute(near, [version, version, int(IDS[3])]).fetchone() == (5,)
+    # Of the caller's settings none is changed.
+    assert conn.execute("show hnsw.ef_search").fetchone() == ("41",)
+
+
 def test_answers_of_transr_are_looked_for_where_they_lie_before_projection(
     conn: Connection[TupleRow],
 ) -> None:
