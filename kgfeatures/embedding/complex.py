@@ -42,12 +42,11 @@ class ComplEx(ScoreFunction):
     operator: ClassVar[str] = "<#>"
     pairs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "estimate_all": True, "learning_rate": 0.1, "penalty": 0.1,
-        "dropout": 0.3, "usual_epochs": 24,
+        "dim": 256, "estimate_all": True, "learning_rate": 0.3, "penalty": 0.1,
+        "dropout": 0.4, "usual_epochs": 20,
     }  # fmt: skip
     sparse_defaults: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": 0.25, "penalty": 0.05, "dropout": 0.25, "batch_size": 512,
-        "usual_epochs": 16,
+        "learning_rate": 0.25, "dropout": 0.25, "batch_size": 512, "usual_epochs": 16,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
