@@ -28,6 +28,7 @@ from kgfeatures.types import NoProgress
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
@@ -186,16 +187,31 @@ def evaluate_shop(
 
 
 def protocol_of(shop: Shop, settings: EvaluationSettings) -> Protocol:
-    """Return the protocol that the settings and the data ask for."""
+    """Return the protocol that the settings and the data ask for.
+
+    Raises
+    ------
+    DataError : too few purchases, or a time split that lies outside them.
+    """
     lines, parts = shop.lines(), shop.parts()
     refit = {} if settings.refit is None else {"refit": settings.refit}
     if settings.time_split is not None:
         day = float((settings.time_split - EPOCH).days)
+        first, last = (EPOCH + dt.timedelta(days=float(end)) for end in _ends(lines.day))
+        if not first < settings.time_split <= last:
+            raise DataError(
+                f"the time split is {settings.time_split}, but purchases are from {first} to "
+                f"{last}; name a day after the first, up to the last"
+            )
         protocol = time_split(lines, day, **refit)
         return replace(protocol, name=f"{protocol.name} {settings.time_split}")
     if parts is not None:
         return split_column(lines, parts, **refit)
     return last_two_out(lines, **refit)
+
+
+def _ends(day: NDArray[np.float64]) -> tuple[np.float64, np.float64]:
+    return np.floor(day.min()), np.floor(day.max())
 
 
 def _described(shop: Shop, settings: EvaluationSettings, progress: Progress) -> Described:

@@ -172,6 +172,12 @@ def test_the_protocol_is_the_data_s_or_the_one_asked_for(folder: Path):
     assert len(strict.test.learned.customer) == 120
 
 
+@pytest.mark.parametrize("day", [dt.date(2024, 1, 1), dt.date(2024, 1, 7), dt.date(2099, 1, 1)])
+def test_a_time_split_outside_the_purchases_is_refused(folder: Path, day: dt.date):
+    with pytest.raises(DataError, match=f"{day}, but purchases are from 2024-01-01 to 2024-01-06"):
+        protocol_of(from_folder(folder), EvaluationSettings(time_split=day))
+
+
 def test_a_shop_without_purchases_is_refused(folder: Path, db: Database):
     orders = pd.read_csv(folder / "orders.csv").assign(kind="view")
     orders.to_csv(folder / "orders.csv", index=False)
