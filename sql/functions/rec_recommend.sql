@@ -80,48 +80,48 @@ $$;
 comment on function rec.basis(text, timestamptz, text[]) is
 'What recommendations for a customer rest on: history = purchases; without any, segment = what the customer''s segment buys most, else popular. One row.';
 
-create or replace function rec.published_lists(
+create or replace function rec.holding(
     customer_ids text[], k int, known_at timestamptz default now()
 )
-returns table (
-    customer_id text, rank int, product_id text, title text, score real, reason text
-)
+returns text[]
 language plpgsql stable
 set search_path = pg_catalog
 set plan_cache_mode = force_generic_plan
 as $$
-#variable_conflict use_column
 begin
     -- Who may not see all rows gets what the rows allow, computed.
     if row_security_active('rec.popular') or row_security_active('rec.neighbor_list') then
-        return;
+        return '{}';
     end if;
-    return query
-    select
-        list.customer_id,
-        entry.rank::int,
-        popular.product_id,
-        product.title,
-        entry.score,
-        (array['bought_together', 'shared_triples', 'text', 'factors', 'graph_vector', 'popular'])[entry.reason]
-    from unnest(published_lists.customer_ids) as asked (customer_id)
-    inner join rec.customer_list as list on asked.customer_id = list.customer_id
-    inner join rec.run on list.run_id = run.run_id
-    cross join
-        lateral unnest(
-            list.products[:published_lists.k],
-            list.scores[:published_lists.k],
-            list.reasons[:published_lists.k]
-        ) with ordinality as entry (product_no, score, reason, rank)
-    inner join rec.popular on entry.product_no = popular.product_no
-    left join raw.product on popular.product_id = product.product_id
-    where
-        cardinality(list.products) >= published_lists.k
-        and list.history_hash = rec.history_hash(asked.customer_id, published_lists.known_at);
+    return array(
+        select list.customer_id
+        from unnest(holding.customer_ids) as asked (customer_id)
+        inner join rec.customer_list as list on asked.customer_id = list.customer_id
+        where
+            cardinality(list.products) >= holding.k
+            and list.run_id = (select run.run_id from rec.run)
+            -- rec.history_hash, written out: a call costs as much as the rest.
+            and list.history_hash = (
+                select
+                    coalesce(
+                        sum(
+                            hash_record_extended(
+                                row(interaction.product_id, interaction.occurred_at), 0
+                            ) >> 20
+                        ),
+                        0
+                    )
+                from raw.interaction
+                where
+                    interaction.customer_id = asked.customer_id
+                    and interaction.event = 'purchase'
+                    and interaction.occurred_at <= holding.known_at
+            )
+    );
 end
 $$;
-comment on function rec.published_lists(text[], int, timestamptz) is
-'The lists of the last run, for those customers whose purchases until known_at are still the ones they were made from, and whose list has k products; nothing for others. k rows per customer, in no order.';
+comment on function rec.holding(text[], int, timestamptz) is
+'Those customers whose purchases until known_at are still the ones that their published list was made from, and whose list has k products: rec.customer_list tells what would be computed for them.';
 
 create or replace function rec.recommend(
     customer_id text,
@@ -142,17 +142,31 @@ declare
     base record;
     by_popular double precision;
     among int[];
+    signals constant text[] := '{bought_together,shared_triples,text,factors,graph_vector,popular}';
 begin
-    perform rec.require(k);
-    if recommend.filters is null and recommend.exclude_bought and recommend.ignore is null then
+    if
+        k > 0 and recommend.filters is null and recommend.exclude_bought and recommend.ignore is null
+        and rec.holding(array[recommend.customer_id], k, recommend.known_at) <> '{}'
+    then
         return query
-        select list.rank, list.product_id, list.title, list.score, list.reason, 'history'
-        from rec.published_lists(array[recommend.customer_id], k, recommend.known_at) as list
-        order by list.rank;
-        if found then
-            return;
-        end if;
+        select
+            entry.rank::int,
+            popular.product_id,
+            product.title,
+            entry.score,
+            signals[entry.reason],
+            'history'
+        from rec.customer_list as list
+        cross join lateral unnest(
+            list.products[:k], list.scores[:k], list.reasons[:k]
+        ) with ordinality as entry (product_no, score, reason, rank)
+        inner join rec.popular on entry.product_no = popular.product_no
+        left join raw.product on popular.product_id = product.product_id
+        where list.customer_id = recommend.customer_id
+        order by entry.rank;
+        return;
     end if;
+    perform rec.require(k);
     ignored := rec.ignored_products(ignore);
     select * into base from rec.basis(recommend.customer_id, recommend.known_at, ignored);
     by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
@@ -273,7 +287,7 @@ begin
 end
 $$;
 comment on function rec.recommend(text, int, jsonb, boolean, jsonb, timestamptz) is
-'The k products that a customer is most likely to want, best first; ties go by product id. score in [0, 1]. reason: the signal that says most. basis: history = the customer''s purchases; a customer without any gets what the segment buys most (segment), then what everybody buys (popular); rec.why says it in a sentence, and an empty answer raises it as a notice. Fewer than k rows only when fewer products pass. known_at limits what is known of this customer; neighbours and popularity are those of the last run. ignore: {"products": […]} leaves purchases out of the history (what if?), on the same scale; they are still not recommended. A list that was published and still holds is read (rec.published_lists), any other computed: the answer is the same.';
+'The k products that a customer is most likely to want, best first; ties go by product id. score in [0, 1]. reason: the signal that says most. basis: history = the customer''s purchases; a customer without any gets what the segment buys most (segment), then what everybody buys (popular); rec.why says it in a sentence, and an empty answer raises it as a notice. Fewer than k rows only when fewer products pass. known_at limits what is known of this customer; neighbours and popularity are those of the last run. ignore: {"products": […]} leaves purchases out of the history (what if?), on the same scale; they are still not recommended. A list that was published and still holds is read (rec.holding), any other computed: the answer is the same.';
 
 create or replace function rec.recommend_many(customer_ids text[], k int default 10)
 returns table (
@@ -287,6 +301,7 @@ returns table (
 )
 language plpgsql stable
 set search_path = pg_catalog
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -296,45 +311,47 @@ declare
         where each.customer_id is not null
         order by 1
     );
+    holding text[];
+    signals constant text[] := '{bought_together,shared_triples,text,factors,graph_vector,popular}';
 begin
     perform rec.require(k);
+    holding := rec.holding(asked, k);
+    -- Many lists share products: what these are called is looked up for all at once.
     return query
-    with published as materialized (
-        select list.*
-        from rec.published_lists(asked, k) as list
-    ),
-
-    computed as (
-        select each.customer_id, list.*
-        from unnest(asked) as each (customer_id)
-        cross join lateral rec.recommend(each.customer_id, k) as list
-        where each.customer_id not in (select published.customer_id from published)
+    with entry as (
+        select
+            list.customer_id,
+            unnest(list.products[:k]) as product_no,
+            unnest(list.scores[:k]) as score,
+            unnest(list.reasons[:k]) as reason,
+            generate_series(1, k) as rank
+        from unnest(holding) as held (customer_id)
+        inner join rec.customer_list as list on held.customer_id = list.customer_id
     )
 
     select
-        published.customer_id,
-        published.rank,
-        published.product_id,
-        published.title,
-        published.score,
-        published.reason,
+        entry.customer_id,
+        entry.rank,
+        popular.product_id,
+        product.title,
+        entry.score,
+        signals[entry.reason],
         'history'
-    from published
-    union all
-    select
-        computed.customer_id,
-        computed.rank,
-        computed.product_id,
-        computed.title,
-        computed.score,
-        computed.reason,
-        computed.basis
-    from computed
-    order by 1, 2;
+    from entry
+    inner join rec.popular on entry.product_no = popular.product_no
+    left join raw.product on popular.product_id = product.product_id
+    order by entry.customer_id collate "C", entry.rank;
+    if cardinality(holding) < cardinality(asked) then
+        return query
+        select each.customer_id, list.*
+        from unnest(asked) as each (customer_id)
+        cross join lateral rec.recommend(each.customer_id, k) as list
+        where each.customer_id not in (select unnest(holding));
+    end if;
 end
 $$;
 comment on function rec.recommend_many(text[], int) is
-'rec.recommend for many customers at once, cheaper than one call each. The same lists; min(k, candidates) rows per customer, ordered by customer_id and rank; a customer named twice is answered once, null not at all.';
+'rec.recommend for many customers at once, cheaper than one call each. The same lists; the rows of a customer stand together, by rank; a customer named twice is answered once, null not at all.';
 
 create or replace function rec.why(
     customer_id text,
