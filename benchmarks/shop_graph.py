@@ -43,13 +43,14 @@ from kgfeatures.datasets import generate
 from kgfeatures.embedding import score_function, shop_settings
 from kgfeatures.embedding.evaluation import rank_by
 from kgfeatures.embedding.trainer import fit
+from kgfeatures.graph.training import numbered, repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
-    from kgfeatures.embedding import GraphVectors
+    from kgfeatures.embedding import GraphVectors, TrainingSettings
     from kgfeatures.types import IntArray
 
 HELD_OUT, COLD, NEIGHBORS = 0.1, 0.02, 20
@@ -96,7 +97,8 @@ def read(folder: Path) -> Shop:
     catalogue[manifest["products"]["product"]] = catalogue[manifest["products"]["product"]].astype(
         str
     )
-    catalogue = catalogue.set_index(manifest["products"]["product"]).reindex(keys)
+    catalogue = catalogue.set_index(manifest["products"]["product"])
+    catalogue = catalogue[~catalogue.index.duplicated()].reindex(keys)
     at = len(customers) + len(keys)
     names = [BOUGHT]
     for column, relation in manifest["products"].get("relations", {}).items():
@@ -126,6 +128,20 @@ def split(shop: Shop, rng: np.random.Generator) -> tuple[IntArray, dict[str, Int
         for number, name in enumerate(shop.relations)
     }
     return triples[~held & ~is_cold], {**found, COLD_BOUGHT: triples[is_cold]}
+
+
+def learn(
+    triples: IntArray,
+    sizes: tuple[int, int],
+    settings: TrainingSettings,
+    model: str,
+    weights: Mapping[int, float],
+) -> GraphVectors:
+    """Return vectors as `kgfeatures embed graph` trains them, weights by relation."""
+    times, base = repeats(numbered(triples), weights, settings.passes(len(triples)))
+    repeated = np.repeat(triples, times, axis=0)
+    epochs = max(1, round(settings.passes(len(repeated)) / base))
+    return fit(repeated, *sizes, replace(settings, epochs=epochs), model=model)
 
 
 class Baselines:
@@ -230,9 +246,10 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="a generated shop if there is none")
     parser.add_argument("--model", default="transe")
     parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, help="of attributes; by default what suits")
     parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--weight", type=int, default=1, help="of the products' relations")
+    parser.add_argument("--weight", type=float, help="of the purchases; by default what suits")
+    parser.add_argument("--sampled", action="store_true", help="do not estimate all entities")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.folder and not (given.folder / "dataset.yaml").exists():
@@ -248,10 +265,12 @@ def main() -> None:
         flush=True,
     )
     names = ("dim", "epochs", "dropout", "seed")
-    settings = shop_settings(given.model, **{name: getattr(given, name) for name in names})
+    changes = {name: getattr(given, name) for name in names} | {"estimate_all": not given.sampled}
+    settings = shop_settings(given.model, **changes)
     began = time.process_time()
-    learned_triples = np.repeat(train, np.where(train[:, 1] == 0, 1, given.weight), axis=0)
-    vectors = fit(learned_triples, *shop.sizes, settings, model=given.model)
+    vectors = learn(
+        train, shop.sizes, settings, given.model, {} if given.weight is None else {0: given.weight}
+    )
     seconds = time.process_time() - began
     base = Baselines(shop, train)
     learned = model_scores(vectors)
@@ -286,6 +305,7 @@ def main() -> None:
                 "dim": given.dim,
                 "epochs": given.epochs,
                 "dropout": given.dropout,
+                "estimate_all": settings.estimate_all,
                 "weight": given.weight,
                 "seed": given.seed,
                 "cpu_seconds": round(seconds, 1),

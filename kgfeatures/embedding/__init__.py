@@ -91,15 +91,17 @@ def settings_for(name: str, shape: GraphShape | None = None, **changes: Any) -> 
 def shop_settings(name: str, **changes: Any) -> TrainingSettings:
     """Return the settings for a shop's graph, where most entities have few triples; with changes.
 
-    Dropout and estimates of all entities serve dense graphs: here they blur what little is known
-    of a product, and wide vectors learn single purchases by heart.
+    Dropout serves dense graphs: here it blurs what little is known of a product, and wide vectors
+    learn single purchases by heart. TransE is trained against estimates of all entities.
 
     Raises
     ------
     UnknownNameError : `MODELS` has no such name.
     DataError : a value out of range.
     """
-    sparse: dict[str, Any] = {"dim": 64, "estimate_all": False, "dropout": 0.0, "usual_epochs": 12}
+    sparse: dict[str, Any] = {"dim": 64, "dropout": 0.0, "usual_epochs": 12}
+    if name != "transe":
+        sparse["estimate_all"] = False
     if "penalty" in score_function(name).defaults:
         sparse |= {"penalty": 0.05, "learning_rate": 0.1}
     return settings_for(name, **{**sparse, **changes})

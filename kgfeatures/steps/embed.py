@@ -7,6 +7,7 @@ Vectors of the products' texts come from steps/embed_text.py.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def run_graph(  # noqa: PLR0913
     ----------
     model, seconds, known_at, valid, follow : see `Training`.
     settings : None takes those that suit the model; part of the version's number.
-    choice : which relations are learned, and how often; None learns all alike.
+    choice : which relations are learned, and how often; None leaves both to `usual_weights`.
     resume : go on from the checkpoint of the same training, if there is one.
     progress : told of loss, speed and the MRR of held-out triples.
     force : train again even when nothing changed.
@@ -135,6 +136,8 @@ def run_graph(  # noqa: PLR0913
     chosen = settings or shop_settings(model)
     if not 0 <= valid < 1:
         raise DataError(f"valid is {valid}; pass the share of triples to measure with, below 1")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise DataError(f"seconds is {seconds}; pass CPU time to train, above 0, or name epochs")
     wanted = Training(model, chosen, seconds, known_at, choice or training.Choice(), valid, follow)
     checkpoints: list[Checkpoint] = []
 
@@ -190,7 +193,8 @@ class Task:
         """Return what is learned of the triples that are not held out."""
         from kgfeatures.embedding.trainer import fit
 
-        times, base = training.repeats(self.known, self.weights)
+        passes = self.settings.passes(len(self.known.triples))
+        times, base = training.repeats(self.known, self.weights, passes)
         triples = np.repeat(self.known.triples[~held], times[~held], axis=0)
         # A relation of weight 1 is visited as often as it is without weights.
         epochs = max(1, round(self.settings.passes(len(triples)) / base))
@@ -271,6 +275,11 @@ def _trained(progress: Progress, task: Task, stored: StoredVectors | None) -> Wr
     seed = wanted.settings.seed
     start = graph_versions.start_values(stored, known, seed) if stored else None
     held = held_out(known.triples, wanted.valid, seed)
+    if wanted.valid and not held.any():
+        progress.note(
+            f"valid {wanted.valid:g} of {len(known.triples):,} triples leaves none to measure with "
+            "whose entities stand in others; pass a larger share"
+        )
     progress.start(f"train {wanted.model} on {len(known.triples):,} triples", 100)
     try:
         trained = task.fit(progress, start, held)

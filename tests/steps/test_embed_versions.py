@@ -328,6 +328,21 @@ def test_weights_are_repeats_in_their_ratio() -> None:
     assert repeats(known, {})[0].tolist() == [1] * 4
 
 
+def test_sparse_purchases_are_visited_less_than_attributes() -> None:
+    rng = np.random.default_rng(0)
+    # 40 customers and 60 products; each product was bought 4 times, and has one of 5 colours.
+    bought = {(customer, 1, 100 + p) for p in range(60) for customer in rng.permutation(40)[:4]}
+    coloured = {(100 + p, 2, 200 + p % 5) for p in range(60)}
+    known = numbered(np.array(sorted(bought | coloured)))
+    times, base = repeats(known, {}, passes=12)
+    # Half of 4 is 2 of 12 visits.
+    assert base == 6
+    assert {times[known.triples[:, 1] == row].tolist()[0] for row in (0, 1)} == {1, 6}
+    assert set(times[known.triples[:, 1] == 0]) == {1}
+    assert set(repeats(known, {1: 1.0}, passes=12)[0]) == {1}
+    assert [repeats(known, {}, passes=passes)[1] for passes in (1, 2, 4, 8)] == [1, 1, 2, 4]
+
+
 def test_nothing_known_yet_says_since_when_there_is_something(shop: Database) -> None:
     with shop.transaction() as conn:
         conn.execute("delete from kg.triple")
@@ -360,6 +375,16 @@ def test_held_out_triples_measure_a_version(shop: Database) -> None:
     assert 0 < found["random_mrr"] < seen["random_mrr"] <= 1
     with pytest.raises(DataError, match=r"valid is 1\.5"):
         train(shop, valid=1.5)
+    for seconds in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(DataError, match=f"seconds is {seconds}; pass CPU time"):
+            train(shop, seconds=seconds)
+
+
+def test_a_validation_without_triples_is_said(shop: Database) -> None:
+    notes = Notes()
+    train(shop, valid=0.01, progress=notes)
+    assert notes.notes[0].startswith("valid 0.01 of 7 triples leaves none to measure with")
+    assert "mrr" not in card(shop, version(shop))["metrics"]
 
 
 def test_an_entity_without_triples_has_no_vector_and_one_relation_is_enough(
