@@ -39,7 +39,7 @@ ROUNDING = 1e-6
 
 
 class _Signal(NamedTuple):
-    """A table of neighbours in double precision, the histories it is asked with, its weight."""
+    """The histories that a table of neighbours is asked with, the table, and its weight."""
 
     history: csr_matrix
     neighbors: csr_matrix
@@ -66,7 +66,7 @@ class Bulk(Served):
         super().fit(purchases)
         weights = self.blend.weights_
         self.signals_ = [
-            _Signal(part.history_, csr_matrix(part.neighbors_, dtype=np.float64), weights[name])
+            _Signal(part.history_, part.neighbors_, weights[name])
             for name, part in self.blend.parts.items()
             if isinstance(part, ItemItem) and weights[name] > 0
         ]

@@ -31,7 +31,8 @@ class ItemItem(Recommender):
 
     Attributes
     ----------
-    neighbors_ : csr_matrix (n_products, n_products) of float32; row i holds the neighbours of i.
+    neighbors_ : csr_matrix (n_products, n_products); row i holds the neighbours of i. Single
+        precision, held as float64: histories are, and would convert the table with every product.
     """
 
     neighbors_: csr_matrix
@@ -50,7 +51,7 @@ class ItemItem(Recommender):
 
     def adopt(self, purchases: Purchases, table: csr_matrix) -> Self:
         """Take a table of neighbours that was made before, and remember the histories."""
-        self.neighbors_ = table
+        self.neighbors_ = csr_matrix(table, dtype=np.float64)
         self.history_ = history(purchases, self.memory_half_life_days)
         return super().fit(purchases)
 
