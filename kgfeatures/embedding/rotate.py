@@ -31,7 +31,7 @@ class RotatE(ScoreFunction):
     operator: ClassVar[str] = "<->"
     pairs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "estimate_all": True, "dropout": 0.1, "usual_epochs": 14,
+        "dim": 256, "estimate_all": True, "dropout": 0.1, "usual_epochs": 24,
     }  # fmt: skip
     relation_rate: ClassVar[float] = 0.1  # angles are of the size of 1, coordinates of 0.1
 
