@@ -1,8 +1,11 @@
 /** Numbers and times as text, in the language of the interface. */
 import type { Cell } from './api';
 
+/** A whole number; what the planner estimates may be none. */
 export function count(value: number | null | undefined, locale: string): string {
-  return value === null || value === undefined ? '–' : value.toLocaleString(locale);
+  return value === null || value === undefined
+    ? '–'
+    : Math.round(value).toLocaleString(locale);
 }
 
 /** A share in [0, 1] as a percentage; what is neither 0 nor 1 is not rounded to either. */

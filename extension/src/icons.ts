@@ -19,6 +19,16 @@ export const graphIcon = icon(
     '<path d="M7.2 6.2l9.4 1.3-.3 2-9.4-1.3zM6.5 8.1l4.6 8.4-1.8 1-4.6-8.4zM17.8 10l-5 7.8-1.7-1.1 5-7.8z"/>'
 );
 
+export const browseIcon = icon(
+  'browse',
+  circle(12, 12, 4) +
+    circle(4, 5, 2.5) +
+    circle(20, 5, 2.5) +
+    circle(4, 19, 2.5) +
+    circle(20, 19, 2.5) +
+    '<path d="M4.600 3.900l15.500 15.500-1.100 1.100L3.500 5zM19.400 3.900L3.900 19.400 5 20.500 20.500 5z"/>'
+);
+
 export const consoleIcon = icon(
   'console',
   '<path d="M4 4h16a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V6c0-1.1.9-2 2-2zm0 4v10h16V8zm2 2l3 3-3 3-1.2-1.2L6.6 13l-1.8-1.8zm4.500 4.500h5.500v1.600h-5.500z"/>'

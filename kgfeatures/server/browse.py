@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST = 1000
 PAGE = 500
+# What a run tells people.
+SAID = ("label", "note", "error")
 
 
 class StatusHandler(Handler):
@@ -142,7 +144,9 @@ class RunsHandler(Handler):
     async def get(self) -> None:
         """Read the query string: ?limit=."""
         limit = self.number("limit", 20, 1, MOST)
-        self.answer({"runs": await self.do(self.shop.catalogue.runs, limit)})
+        runs = await self.do(self.shop.catalogue.runs, limit)
+        said = [{part: self.said(run[part] or "") or None for part in SAID} for run in runs]
+        self.answer({"runs": [run | told for run, told in zip(runs, said, strict=True)]})
 
 
 def _reach(shop: Shop) -> str | None:

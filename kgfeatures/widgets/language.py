@@ -6,9 +6,10 @@ import os
 import re
 from pathlib import Path
 
+from kgfeatures import config
+
 SETTING = Path("@jupyterlab") / "translation-extension" / "plugin.jupyterlab-settings"
 _LOCALE = re.compile(r'^\s*"locale"\s*:\s*"([^"]*)"', re.MULTILINE)
-_ENVIRONMENT = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def chosen() -> str:
@@ -17,7 +18,7 @@ def chosen() -> str:
     A kernel is not told what its reader's browser shows; it runs where JupyterLab keeps its
     settings, unless it runs on another machine.
     """
-    return _of_jupyterlab() or next(filter(None, map(os.environ.get, _ENVIRONMENT)), "")
+    return _of_jupyterlab() or config.language()
 
 
 def _of_jupyterlab() -> str:

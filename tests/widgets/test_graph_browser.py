@@ -188,18 +188,16 @@ def test_page_in_chinese_is_told_so(browser) -> None:
 
 
 def test_kernel_reads_jupyterlabs_language(monkeypatch, tmp_path: Path) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
-    assert chosen() == ""
-    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
-    assert chosen() == "zh_CN.UTF-8"
+    assert chosen() == "en"
+    monkeypatch.setenv("KGFEATURES_LANG", "zh")
+    assert chosen() == "zh"
     setting = tmp_path / "@jupyterlab/translation-extension/plugin.jupyterlab-settings"
     setting.parent.mkdir(parents=True)
     setting.write_text('{\n    // Locale\n    "locale": "zh_TW"\n}', "utf-8")
     assert chosen() == "zh_TW"
     setting.write_text('{"locale": "default"}', "utf-8")
-    assert chosen() == "zh_CN.UTF-8"
+    assert chosen() == "zh"
 
 
 def test_words_of_the_script_are_those_that_are_translated() -> None:

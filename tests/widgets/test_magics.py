@@ -145,7 +145,7 @@ def test_mistake_is_one_sentence_and_a_mark(shell, line, cell, words) -> None:
 
 
 def test_mistake_is_told_in_the_readers_language(shell, monkeypatch) -> None:
-    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    monkeypatch.setenv("KGFEATURES_LANG", "zh")
     with pytest.raises(UsageError, match="%%kgsql：没有语句"):
         shell.run_cell_magic("kgsql", "", " ")
     shell.user_ns["who"] = 1

@@ -180,7 +180,7 @@ function Row({
         <span className="kgf-Row-kind">{kindName(trans, entry.kind)}</span>
       </span>
       <span className="kgf-Row-line kgf-Row-below">
-        <span className="kgf-Row-text">
+        <span className="kgf-Row-text" title={described(entry, shared.locale)}>
           {described(entry, shared.locale) || entry.name}
         </span>
         {entry.rows !== null && (

@@ -269,7 +269,8 @@ function Lineage({ entry, shared }: IEntryProps): React.JSX.Element {
               {trans.__('run %1, %2', step.run_id, moment(step.finished_at, locale))}
               {step.rows !== null && (
                 <>
-                  , {trans._n('%2 row', '%2 rows', step.rows, count(step.rows, locale))}
+                  {' · '}
+                  {trans._n('%2 row', '%2 rows', step.rows, count(step.rows, locale))}
                 </>
               )}
             </p>

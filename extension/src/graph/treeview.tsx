@@ -87,7 +87,9 @@ function EntityLine({
   return (
     <>
       <span className="kgf-Tree-type">{type}</span>
-      <span className="kgf-Tree-label">{label ?? key}</span>
+      <span className="kgf-Tree-label" title={label ?? key}>
+        {label ?? key}
+      </span>
       {label !== null && label !== key && <code>{key}</code>}
       {node.link && (
         <span className="kgf-Tree-note">

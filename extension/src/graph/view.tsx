@@ -154,7 +154,10 @@ function Search({
         mark={index => model.mark(index)}
         open={open}
         attributes={() => ({})}
-        render={index => <Found entity={model.found[index]} shared={shared} />}
+        render={index => {
+          const entity = model.found[index];
+          return entity && <Found entity={entity} shared={shared} />;
+        }}
       />
     </aside>
   );
@@ -164,26 +167,25 @@ function Found({
   entity,
   shared
 }: {
-  entity: IEntity | undefined;
+  entity: IEntity;
   shared: IKGFeatures;
 }): React.JSX.Element {
   const { trans, locale } = shared;
+  const { type, key, degree } = entity;
+  const label = entity.label ?? key;
   return (
     <>
       <span className="kgf-Row-line">
-        <span className="kgf-Row-title">{entity?.label ?? entity?.key}</span>
-        <span className="kgf-Row-kind">{entity?.type}</span>
+        <span className="kgf-Row-title" title={label}>
+          {label}
+        </span>
+        <span className="kgf-Row-kind">{type}</span>
       </span>
       <span className="kgf-Row-line kgf-Row-below">
-        <span className="kgf-Row-text">{entity?.key}</span>
-        {typeof entity?.degree === 'number' && (
+        <span className="kgf-Row-text">{label === key ? '' : key}</span>
+        {degree !== null && (
           <span className="kgf-Row-rows">
-            {trans._n(
-              '%2 triple',
-              '%2 triples',
-              entity.degree,
-              count(entity.degree, locale)
-            )}
+            {trans._n('%2 triple', '%2 triples', degree, count(degree, locale))}
           </span>
         )}
       </span>
@@ -265,7 +267,7 @@ function Triples({ model, shared }: IGraphProps): React.JSX.Element {
           moment(since, locale),
           <button
             key="evidence"
-            className="kgf-Button"
+            className="kgf-Link"
             onClick={() => model.choose(path)}
           >
             {source ?? trans.__('Show')}

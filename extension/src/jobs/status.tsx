@@ -41,7 +41,8 @@ export class JobsStatus extends ReactWidget {
     }
     const body = ReactWidget.create(<RunList jobs={this} />);
     body.addClass('kgf-Runs');
-    this.popup = showPopup({ body, anchor: this, align: 'left' });
+    // It grows upwards from the bar once it has rows.
+    this.popup = showPopup({ body, anchor: this, align: 'left', hasDynamicSize: true });
     void this.look();
   }
 
@@ -154,7 +155,7 @@ function Run({ run, shared }: { run: IRun; shared: IKGFeatures }): React.JSX.Ele
     <>
       <span>
         <strong>{run.step}</strong> {states[run.state]}
-        {run.label !== null && ` · ${run.label}`}
+        {run.state === 'running' && run.label && ` · ${run.label}`}
       </span>
       <span className="kgf-Runs-note">
         {moment(run.started_at, locale)}

@@ -9,7 +9,7 @@ import { UUID } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
 
 import { GraphBrowser } from '../graph/view';
-import { graphIcon } from '../icons';
+import { browseIcon } from '../icons';
 import { Commands, IKGFeatures } from '../tokens';
 
 type Tab = MainAreaWidget<GraphBrowser>;
@@ -34,7 +34,7 @@ export const graph: JupyterFrontEndPlugin<void> = {
           ? shared.trans.__('New graph browser')
           : shared.trans.__('Graph browser'),
       caption: shared.trans.__('Walk from an entity along its relations'),
-      icon: graphIcon,
+      icon: browseIcon,
       execute: args => {
         const query = commands.hasCommand(Commands.openSql)
           ? (sql: string): void => void commands.execute(Commands.openSql, { sql })
@@ -44,7 +44,7 @@ export const graph: JupyterFrontEndPlugin<void> = {
         tab.id = String(args['id'] ?? `kgfeatures-graph-${UUID.uuid4()}`);
         content.id = `${tab.id}-content`;
         tab.title.label = shared.trans.__('Graph browser');
-        tab.title.icon = graphIcon;
+        tab.title.icon = browseIcon;
         tab.title.closable = true;
         tab.toolbar.hide();
         begin(content, args);

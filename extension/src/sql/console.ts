@@ -51,6 +51,7 @@ export class SqlConsole extends Widget implements IConsoleState {
   readonly runner: Runner;
   readonly grid: DataGrid = makeGrid();
   failure: string | null = null;
+  planFailure: string | null = null;
   announcement = '';
   plan: IPlan | null = null;
   planBusy = false;
@@ -131,13 +132,13 @@ export class SqlConsole extends Widget implements IConsoleState {
     }
     this.tabs.currentIndex = 1;
     this.planBusy = true;
-    this.failure = null;
+    this.planFailure = null;
     this.changed.emit();
     try {
       this.plan = await this.shared.client.explain(sql);
     } catch (error) {
       this.plan = null;
-      this.failure = sentence(error);
+      this.planFailure = sentence(error);
     }
     this.planBusy = false;
     this.changed.emit();

@@ -12,6 +12,9 @@ import type { IColumn } from '../api';
 import { cell } from '../format';
 import type { ResultModel } from './resultmodel';
 
+/** Rows whose widths count. */
+const FITTED = 100;
+
 export type Announce = (row: number, column: number) => void;
 
 export function makeGrid(): DataGrid {
@@ -56,6 +59,14 @@ export function show(
   model.columns.forEach((column, index) =>
     grid.resizeColumn('body', index, width(column))
   );
+  const fit = (): void => {
+    // Once: what somebody has widened by hand stays so.
+    model.changed.disconnect(fit);
+    model.columns.forEach((column, index) =>
+      grid.resizeColumn('body', index, fitting(column, model, index, locale))
+    );
+  };
+  model.changed.connect(fit);
   paint(grid, locale);
 }
 
@@ -65,8 +76,24 @@ export function width({ name, type }: IColumn): number {
     ? 210
     : /^(bool|int|smallint|real|float|double|date)/.test(type)
       ? 110
-      : 180;
+      : 120;
   return Math.max(needed, Math.min(320, 8 * Math.max(name.length, type.length) + 20));
+}
+
+/** Pixels that the first rows of a column need, within limits. */
+function fitting(
+  column: IColumn,
+  model: ResultModel,
+  index: number,
+  locale: string
+): number {
+  let longest = 0;
+  for (let row = 0; row < Math.min(model.rows, FITTED); row += 1) {
+    const text = shown(model.data('body', row, index), locale);
+    // A Chinese character is as wide as two others.
+    longest = Math.max(longest, text.replace(/[\u2e80-\uffef]/g, 'xx').length);
+  }
+  return Math.max(width(column), Math.min(420, 8 * longest + 24));
 }
 
 /** Take the colours of the theme in use; called again when it changes. */
@@ -104,6 +131,7 @@ export function paint(grid: DataGrid, locale: string): void {
       textColor: config => (isEmpty(config) ? faint : text),
       horizontalAlignment: ({ value }) =>
         typeof value === 'number' ? 'right' : 'left',
+      elideDirection: 'right',
       format: ({ value }) => shown(value as never, locale)
     }),
     'column-header': new TextRenderer({

@@ -19,6 +19,8 @@ export interface IConsoleState {
   readonly announcement: string;
   readonly plan: IPlan | null;
   readonly planBusy: boolean;
+  /** Why there is no plan, in words. */
+  readonly planFailure: string | null;
   readonly history: readonly IPast[];
   /** The text and where in the editor the last statement began. */
   readonly text: string;
@@ -129,10 +131,17 @@ function Costly({ state }: { state: IConsoleState }): React.JSX.Element {
 }
 
 export function Plan({ state }: { state: IConsoleState }): React.JSX.Element {
-  const { plan, planBusy, shared } = state;
+  const { plan, planBusy, planFailure, shared } = state;
   const { trans } = shared;
   if (planBusy) {
     return <p className="kgf-Hint">{trans.__('Loading…')}</p>;
+  }
+  if (planFailure !== null) {
+    return (
+      <div className="kgf-Message kgf-mod-error" role="alert">
+        {planFailure}
+      </div>
+    );
   }
   if (!plan) {
     return (

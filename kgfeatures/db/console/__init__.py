@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, cast
 
+from kgfeatures.db.connection import Database
 from kgfeatures.db.console import plans
 from kgfeatures.db.console.connection import open_reader
 from kgfeatures.db.console.query import ENDED, Query, columns_of
@@ -66,6 +67,8 @@ class Console:
     def __init__(self, dsn: Callable[[], str], limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._dsn = dsn
+        # Plans are asked for before each statement: on connections that stay.
+        self._planner = Database(dsn)
         self._queries: dict[str, Query] = {}
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(self.limits.at_once, "kgfeatures-console")
@@ -141,7 +144,7 @@ class Console:
 
     def warnings(self, sql: str) -> list[str]:
         """Return what to think about before running a statement."""
-        with translated(), open_reader(self._dsn(), self.limits.seconds) as conn:
+        with self._planner.transaction() as conn:
             return plans.warnings(conn, sql)
 
     def close(self) -> None:
@@ -149,6 +152,7 @@ class Console:
         for query in self.all():
             self.remove(query.query_id)
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._planner.close()
 
     def _make_room(self) -> None:
         if len(self._queries) < self.limits.kept:

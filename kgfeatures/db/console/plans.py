@@ -49,18 +49,21 @@ def warnings(conn: Connection[TupleRow], sql: str) -> list[str]:
     if not sql.lstrip(" \t\r\n(").lower().startswith(EXPLAINED):
         return []
     try:
-        [text] = _rows(conn, f"explain (format json, verbose) {sql}")
+        with conn.transaction():
+            [found] = _rows(conn, f"explain (format json, verbose) {sql}")
     except psycopg.Error:
+        if conn.closed:
+            raise
         # It will say so itself, with the place, when it is run.
-        conn.rollback()
         return []
-    if not any(operator in text for operator in OPERATORS):
+    # A connection may read JSON, or leave it as text.
+    [whole] = json.loads(found) if isinstance(found, str) else found
+    if not any(operator in json.dumps(whole) for operator in OPERATORS):
         return []
     sizes = {
         (row["schema_name"], row["table_name"]): row["vectors"]
         for row in queries.fetch(conn, "catalogue.vector_tables", least=FEW_VECTORS)
     }
-    [whole] = json.loads(text)
     return [
         f"this reads all {sizes[table]:,} vectors of {table[0]}.{table[1]}; `order by <vector> <-> "
         "<query> limit k`, on its own and ascending, would use the index"
