@@ -178,11 +178,14 @@ def _arrays(array: pa.Array, kind: Kind, place: Place) -> Pieces:
     if kind.element is None:
         raise DataError(f"{place.table}.{place.column} is no array")
     ends = array.offsets.to_numpy()
-    elements = as_bytes(pieces(array.values, kind.element, None, replace(place, ends=ends)))
+    # A slice of an array still holds all its values: those of other rows are not for this one.
+    values = array.values.slice(ends[0], ends[-1] - ends[0])
+    ends = ends - ends[0]
+    elements = as_bytes(pieces(values, kind.element, None, replace(place, ends=ends)))
     together = elements[0] if len(elements) == 1 else joined(elements)
     offsets = offsets_of(together)[ends]
     counts = np.diff(ends)
-    header = _array_header(counts, kind, has_null=bool(array.values.null_count))
+    header = _array_header(counts, kind, has_null=bool(values.null_count))
     header["length"] = ARRAY_HEADER.itemsize + np.diff(offsets)
     data = together.buffers()[2] or pa.py_buffer(b"")
     prefix, payload = as_bytes(header)[0], _bytes_array(offsets, data)
