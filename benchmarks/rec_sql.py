@@ -1,16 +1,21 @@
-"""What recommendations from SQL cost, beside a primary-key select, `implicit` and the bulk lists.
+"""What recommendations from SQL cost, beside a primary-key select and `implicit`.
 
-    python benchmarks/rec_sql.py --customers 3000 --products 2000 --sample 300
+    python benchmarks/rec_sql.py [--shop generated | retail | large] [--sample 300]
 
-A shop is generated and loaded into a server of its own; the steps ingest, extract, embed text and
-recommend run once. Then, in one process and on one connection, for the same customers:
-- a select by primary key, rec.recommend(customer, 20), rec.explain(customer, its first product);
-- `implicit` (ALS, 64 factors, one thread): recommend, one customer at a time;
-- the lists of all customers, as `kgfeatures recommend` computes them, beside rec.recommend for
-  each customer in a lateral join: the same lists, and how much less CPU.
+A shop is loaded into a server of its own; the steps ingest, extract, embed text and recommend run
+once. generated: --customers and --products; retail: the shipped one; large: 70,000 customers,
+25,000 products and 650,000 purchases with Zipf skew. Then, in one process and on one connection,
+for the same customers, in four rounds of all kinds of calls:
+- a select by primary key, rec.recommend(customer, 20) as it comes, which reads the published list
+  while the customer's purchases are those it was made from; the same computed from the live
+  history, as for who bought something since; rec.explain(customer, its first product);
+- `implicit` (ALS, 64 factors as in our own signal, one thread): recommend with the vector learned
+  for the customer, and with one solved from the purchases given (recalculate_user);
+and, in rounds too, rec.recommend_many and implicit.recommend for all these customers at once.
 
 p50 and p95 are wall clock in milliseconds; cpu_ms is CPU of the server's process and this one per
-call, which a busy machine does not blur. The last line is one JSON object.
+call or, in batches, per customer, which a busy machine blurs less. The last line is one JSON
+object. Lists of all customers: benchmarks/rec_bulk.py.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,14 +37,20 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from kgfeatures.db import Database
-    from kgfeatures.recommend.served import Served
-    from kgfeatures.steps.recommend_shop import Shop
+
+    Calls = dict[str, Sequence[Callable[[], object]]]
 
 DAYS, SEED, BASKET_LINES = 365, 7, 5.0
 ENCODER = "builtin:chargram"
 K = 20
-WARM = 10
+ROUNDS, AT_ONCE = 4, 3
 NEAR = 1e-5
+LARGE = """\
+name: large
+interactions: {file: interactions.parquet, customer: customer, product: product, timestamp: at,
+               event: purchase}
+products: {file: products.parquet, product: product, text: [title], relations: {theme: has_theme}}
+"""
 
 
 def build(database: Database, shop: Path) -> dict[str, float]:
@@ -63,148 +75,199 @@ def build(database: Database, shop: Path) -> dict[str, float]:
     return seconds
 
 
+def large_shop(folder: Path) -> Path:
+    """Write the large shop into a folder, and return it."""
+    import pandas as pd
+    from recommend import GROUPS, PRODUCTS, generate
+
+    lines, has = generate(SEED)
+    folder.mkdir()
+    at = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(lines.day, unit="D")
+    keys = np.array([f"p{number:05}" for number in range(PRODUCTS)])
+    bought = {"customer": lines.customer.astype(str), "product": keys[lines.product], "at": at}
+    pd.DataFrame(bought).to_parquet(folder / "interactions.parquet")
+    words = np.random.default_rng(SEED).integers(0, 4 * GROUPS, (PRODUCTS, 3))
+    titles = [f"theme{g} w{a} w{b} w{c}" for g, (a, b, c) in zip(has.indices, words, strict=True)]
+    themes = [f"theme {group}" for group in has.indices]
+    products = pd.DataFrame({"product": keys, "title": titles, "theme": themes})
+    products.to_parquet(folder / "products.parquet")
+    (folder / "dataset.yaml").write_text(LARGE, encoding="utf-8")
+    return folder
+
+
 class Meter:
     """CPU seconds of this process and of one of the server's."""
 
-    def __init__(self, conn: Connection[Any] | None) -> None:
-        self._server = psutil.Process(conn.info.backend_pid) if conn else None
+    def __init__(self, conn: Connection[Any]) -> None:
+        self._server = psutil.Process(conn.info.backend_pid)
+        self._nanoseconds = Path(f"/proc/{conn.info.backend_pid}/schedstat")
+
+    def server(self) -> float:
+        """Return what the server's process has used so far, to the nanosecond where Linux tells."""
+        try:
+            return int(self._nanoseconds.read_text(encoding="ascii").split()[0]) * 1e-9
+        except OSError:
+            used = self._server.cpu_times()
+            return used.user + used.system
 
     def seconds(self) -> float:
         """Return what both have used so far."""
-        server = self._server.cpu_times() if self._server else None
-        return time.process_time() + (server.user + server.system if server else 0.0)
+        return time.process_time() + self.server()
 
 
-def asked(calls: Sequence[Callable[[], object]], conn: Connection[Any] | None) -> dict[str, float]:
-    """Return p50, p95 and cpu_ms of some calls, after the first few were made once."""
-    for call in calls[:WARM]:
-        call()
-    meter, waits = Meter(conn), np.empty(len(calls))
-    before = meter.seconds()
-    for place, call in enumerate(calls):
-        began = time.perf_counter()
-        call()
-        waits[place] = time.perf_counter() - began
-    cpu = (meter.seconds() - before) / len(calls)
-    p50, p95 = np.quantile(waits, [0.5, 0.95]) * 1e3
-    return {"p50": round(p50, 3), "p95": round(p95, 3), "cpu_ms": round(cpu * 1e3, 3)}
+def in_turns(calls: Calls, meter: Meter, each: int = 1) -> dict[str, dict[str, float]]:
+    """Return p50, p95 and cpu_ms of each kind of calls, a call standing for so many customers.
+
+    Every round makes all calls of one kind, then all of the next: each finds its own data in the
+    processor's caches, and what else the machine does meets them all.
+    """
+    waits: dict[str, list[float]] = {kind: [] for kind in calls}
+    used = dict.fromkeys(calls, 0.0)
+    for turn in range(ROUNDS + 1):
+        for kind, made in calls.items():
+            before = meter.seconds()
+            for call in made:
+                began = time.perf_counter()
+                call()
+                waits[kind].append((time.perf_counter() - began) / each)
+            used[kind] += meter.seconds() - before
+        if turn == 0:  # to get warm
+            waits = {kind: [] for kind in calls}
+            used = dict.fromkeys(calls, 0.0)
+    found: dict[str, dict[str, float]] = {}
+    for kind, seconds in waits.items():
+        p50, p95 = np.quantile(seconds, [0.5, 0.95]) * 1e3
+        cpu = used[kind] / len(seconds) / each * 1e3
+        found[kind] = {"p50": round(p50, 4), "p95": round(p95, 4), "cpu_ms": round(cpu, 4)}
+    return found
 
 
-def fitted(conn: Connection[Any]) -> tuple[Shop, Served]:
-    """Return the shop and the very blend that SQL serves, fitted in Python."""
-    from kgfeatures.db import queries
-    from kgfeatures.recommend import NeighborSettings
-    from kgfeatures.recommend.favourites import Favourites
-    from kgfeatures.recommend.served import Served
-    from kgfeatures.steps import recommend_model, recommend_shop
-    from kgfeatures.types import NoProgress
+def sql_calls(conn: Connection[Any], customers: list[str]) -> Calls:
+    """Return the calls of SQL for one customer after the other."""
 
-    shop = recommend_shop.read_shop(conn)
-    [run] = queries.fetch(conn, "recommend.run")
-    weights = dict(conn.execute("select signal, weight from rec.blend").fetchall())
-    neighbors = NeighborSettings(**run["settings"]["neighbors"])
-    half_life = run["settings"]["popular_half_life_days"]
-    graph = recommend_shop.read_graph(conn, shop)
-    signals = recommend_model.signals_of(shop, graph, neighbors, half_life, NoProgress())
-    favourites = Favourites(recommend_shop.read_segments(conn, shop).members, half_life)
-    blend = recommend_model.blend_of(signals, weights)
-    return shop, Served(blend, favourites).fit(shop.lines.purchases())
+    def asking(statement: str, values: Sequence[tuple[str, ...]]) -> list[Callable[[], object]]:
+        return [lambda v=v: conn.execute(statement.encode(), v).fetchall() for v in values]
 
-
-def served_by_sql(conn: Connection[Any], customers: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what one customer costs: a select by key, a recommendation, an explanation."""
-    first = {
-        customer: conn.execute(
-            "select product_id from rec.recommend(%s, 1)", [customer]
-        ).fetchone()[0]  # pyright: ignore[reportOptionalSubscript]  never empty
+    one = [(customer,) for customer in customers]
+    first = [
+        (customer, conn.execute("select product_id from rec.recommend(%s, 1)", [customer]))
         for customer in customers
-    }
-    kinds: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
-        "primary key": (
-            "select * from rec.popular where product_id = %s",
-            [(product,) for product in first.values()],
-        ),
-        "rec.recommend": (
-            "select * from rec.recommend(%s, 20)",
-            [(customer,) for customer in customers],
-        ),
-        "rec.explain": ("select * from rec.explain(%s, %s)", list(first.items())),
-    }
+    ]
+    pairs = [(customer, found.fetchall()[0][0]) for customer, found in first]
+    keys = [(product,) for _, product in pairs]
     return {
-        kind: asked([lambda s=s, v=v: conn.execute(s.encode(), v).fetchall() for v in values], conn)
-        for kind, (s, values) in kinds.items()
+        "primary key": asking("select * from rec.popular where product_id = %s", keys),
+        "rec.recommend": asking("select * from rec.recommend(%s, 20)", one),
+        "rec.recommend, computed": asking(
+            """select * from rec.recommend(%s, 20, ignore => '{"products": []}')""", one
+        ),
+        "rec.explain": asking("select * from rec.explain(%s, %s)", pairs),
     }
 
 
-def served_by_implicit(shop: Shop, customers: list[str]) -> dict[str, float]:
-    """Return what implicit.recommend costs for the same customers, one by one on one thread."""
-    from implicit.cpu.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits
+def peer_calls(conn: Connection[Any], customers: list[str]) -> tuple[Calls, Calls]:
+    """Return implicit's calls for one customer after the other, and for all at once."""
+    from kgfeatures.recommend.als import Als
+    from kgfeatures.steps.recommend_shop import read_shop
 
-    bought = shop.lines.purchases().matrix().astype(np.float32)
+    shop = read_shop(conn)
+    als = Als().fit(shop.lines.purchases())
+    bought = als.purchases_.matrix().astype(np.float32)
     place = {key: row for row, key in enumerate(shop.customers.to_pylist())}
-    with threadpool_limits(1):
-        model = AlternatingLeastSquares(factors=64, iterations=5, num_threads=1, random_state=0)
-        model.fit(bought, show_progress=False)
-        rows = [place[customer] for customer in customers]
-        return asked([lambda r=r: model.recommend(r, bought[r], N=K) for r in rows], None)
+    rows = np.array([place[customer] for customer in customers])
+
+    def asking(asked: Any, *, anew: bool) -> Callable[[], object]:
+        given = bought[asked]
+        return lambda: als.model_.recommend(asked, given, N=K, recalculate_user=anew)
+
+    ways = {"implicit": False, "implicit, recalculated": True}
+    one = {name: [asking(row, anew=anew) for row in rows] for name, anew in ways.items()}
+    many = {name: [asking(rows, anew=anew)] * AT_ONCE for name, anew in ways.items()}
+    return one, many
 
 
-def bulk(conn: Connection[Any], customers: list[str]) -> dict[str, Any]:
-    """Return what the lists of all customers cost, what SQL would take, and how equal they are."""
-    shop, served = fitted(conn)
-    everybody = np.arange(len(shop.customers))
-    began = time.process_time()
-    products, scores = served.recommend(everybody, K)
-    here = time.process_time() - began
-    meter = Meter(conn)
-    before = meter.seconds()
-    rows = conn.execute(
-        """select customer_id, product_id, score
-        from unnest(%s::text[]) as asked (customer_id)
-        cross join lateral rec.recommend(customer_id, %s) as listed
-        order by customer_id, rank""",
-        [customers, K],
+def measure(conn: Connection[Any], sample: int) -> dict[str, Any]:
+    """Return every figure, and print a table."""
+    found = conn.execute(
+        """select customer_id from (select distinct customer_id from raw.interaction
+        where event = 'purchase') as known order by md5(customer_id) limit %s""",
+        [sample],
     ).fetchall()
-    there = (meter.seconds() - before) / len(customers) * len(everybody)
-    place = {key: row for row, key in enumerate(shop.customers.to_pylist())}
-    number = {key: row for row, key in enumerate(shop.products.to_pylist())}
-    same = equal = 0
-    for customer in customers:
-        own = [(number[p], s) for c, p, s in rows if c == customer]
-        wanted = products[place[customer]][: len(own)]
-        equal += [p for p, _ in own] == wanted.tolist()
-        # Products within rounding of each other may change places.
-        same += np.allclose([s for _, s in own], scores[place[customer]][: len(own)], atol=NEAR)
+    customers, meter = [row[0] for row in found], Meter(conn)
+    conn.execute("vacuum analyze raw.interaction, rec.popular, rec.customer_list")
+    [history] = conn.execute(
+        """select avg(products) from (select count(distinct product_id) as products
+        from raw.interaction where customer_id = any(%s) and event = 'purchase'
+        group by customer_id) as one""",
+        [customers],
+    ).fetchall()[0]
+    with threadpool_limits(1):
+        one, many = peer_calls(conn, customers)
+        costs = in_turns({**sql_calls(conn, customers), **one}, meter)
+        many_of_sql = b"select * from rec.recommend_many(%s, 20)"
+        ask = [lambda: conn.execute(many_of_sql, [customers]).fetchall()] * AT_ONCE
+        batch = in_turns({"rec.recommend_many": ask, **many}, meter, len(customers))
+    costs |= {f"{kind}, at once": cost for kind, cost in batch.items()}
+    for kind, cost in costs.items():
+        print(
+            f"{kind:<32} p50 {cost['p50']:9.3f} ms  p95 {cost['p95']:9.3f} ms  "
+            f"CPU {cost['cpu_ms']:8.3f} ms"
+        )
     return {
-        "customers": len(everybody),
-        "python_cpu_seconds": round(here, 2),
-        "lateral_cpu_seconds": round(there, 1),
-        "lateral_from_a_sample_of": len(customers),
-        "times_cheaper": round(there / here, 1),
-        "lists_equal": equal / len(customers),
-        "scores_equal_to_1e-5": same / len(customers),
+        "products_per_customer": round(float(history), 1),
+        "costs": costs,
+        **ratios({kind: cost["cpu_ms"] for kind, cost in costs.items()}),
+        **{
+            f"{name}_p95_by_primary_key": round(
+                costs[f"rec.{name}"]["p95"] / costs["primary key"]["p95"], 1
+            )
+            for name in ("recommend", "explain")
+        },
+    }
+
+
+def ratios(cpu: dict[str, float]) -> dict[str, float]:
+    """Return how many customers SQL serves while implicit serves one, and other shares of CPU."""
+
+    def share(peer: str, own: str) -> float:
+        return round(cpu[peer] / cpu[own], 2)
+
+    return {
+        "throughput_by_implicit": share("implicit", "rec.recommend"),
+        "throughput_by_implicit_recalculated": share("implicit, recalculated", "rec.recommend"),
+        "computed_by_implicit_recalculated": share(
+            "implicit, recalculated", "rec.recommend, computed"
+        ),
+        "at_once_by_implicit": share("implicit, at once", "rec.recommend_many, at once"),
+        "at_once_by_implicit_recalculated": share(
+            "implicit, recalculated, at once", "rec.recommend_many, at once"
+        ),
+        "explain_cpu_by_primary_key": share("rec.explain", "primary key"),
     }
 
 
 def main() -> None:
     """Build a shop, ask, and print what it costs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shop", choices=["generated", "retail", "large"], default="generated")
     parser.add_argument("--customers", type=int, default=3000)
     parser.add_argument("--products", type=int, default=2000)
     parser.add_argument("--sample", type=int, default=300)
     given = parser.parse_args()
-    from kgfeatures.datasets import generate
-    from kgfeatures.db import Database, launcher
+    from kgfeatures.datasets import generate, online_retail
+    from kgfeatures.db import Database, launcher, migrate
 
     with tempfile.TemporaryDirectory(prefix="kgfeatures-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the server may run as another user
         sizes = (given.customers, given.products, DAYS, SEED, "en")
-        shop = generate(*sizes, folder=folder / "shop", basket_lines=BASKET_LINES)
+        if given.shop == "retail":
+            shop = online_retail()
+        elif given.shop == "large":
+            shop = large_shop(folder / "shop")
+        else:
+            shop = generate(*sizes, folder=folder / "shop", basket_lines=BASKET_LINES)
         home = folder / "home"
-        from kgfeatures.db import migrate
-
         dsn = launcher.ensure_running(home)
         try:
             migrate(dsn)
@@ -216,36 +279,6 @@ def main() -> None:
             launcher.stop(home)
     summary = {"benchmark": "rec_sql", **vars(given), "step_cpu_seconds": steps, **summary}
     print(json.dumps(summary))
-
-
-def measure(conn: Connection[Any], sample: int) -> dict[str, Any]:
-    """Return every figure, and print a table."""
-    found = conn.execute(
-        """select customer_id from (select distinct customer_id from raw.interaction
-        where event = 'purchase') as known order by md5(customer_id) limit %s""",
-        [sample],
-    ).fetchall()
-    customers = [row[0] for row in found]
-    costs: dict[str, dict[str, Any]] = served_by_sql(conn, customers)
-    lists = bulk(conn, customers)
-    from kgfeatures.steps.recommend_shop import read_shop
-
-    costs["implicit.recommend"] = served_by_implicit(read_shop(conn), customers)
-    for kind, cost in costs.items():
-        print(
-            f"{kind:<20} p50 {cost['p50']:9.3f} ms  p95 {cost['p95']:9.3f} ms  "
-            f"CPU {cost['cpu_ms']:8.3f} ms"
-        )
-    print(f"bulk: {lists}")
-    key, sql = costs["primary key"], costs["rec.recommend"]
-    return {
-        "costs": costs,
-        "recommend_p95_by_primary_key": round(sql["p95"] / key["p95"], 1),
-        "explain_p95_by_primary_key": round(costs["rec.explain"]["p95"] / key["p95"], 1),
-        "explain_cpu_by_primary_key": round(costs["rec.explain"]["cpu_ms"] / key["cpu_ms"], 1),
-        "throughput_by_implicit": round(costs["implicit.recommend"]["cpu_ms"] / sql["cpu_ms"], 3),
-        "bulk": lists,
-    }
 
 
 if __name__ == "__main__":
