@@ -176,6 +176,7 @@ as $$
 declare
     expired int;
 begin
+    perform emb.model_in_use(alias);
     for expired in
         select version.model_id from emb.lineage(expire.alias) as version
         where not version.in_use and version.readable and version.retired_at < now() - kept
@@ -187,4 +188,4 @@ begin
 end
 $$;
 comment on function emb.expire(text, interval) is
-'Removes the vectors of versions that were retired longer ago than they are kept, and returns their numbers; the cards stay in emb.model.';
+'Removes the vectors of versions that were retired longer ago than they are kept, and returns their numbers; the cards stay in emb.model. An unknown alias is an error that names the nearest.';
