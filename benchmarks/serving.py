@@ -11,10 +11,11 @@ candidates, kg.similar, kg.score.
 - torch: the share of questions of both sides whose ten best by exact scan are torch's in double
   precision, in its order; and the largest difference of scores.
 - recall_at_10: the share of the exact answer that the HNSW index finds among all entities, at
-  ef_search 100 and 200 (TransR has none of its own); who is as near as the tenth counts. served
-  is kg.predict_tail's own search, of products only and without what was bought.
+  ef_search 100 and as emb.search_width sets it for the model (TransR has none of its own); who is
+  as near as the tenth counts. served is kg.predict_tail's own search, of products only and
+  without what was bought.
 - min_ms, p50_ms, p95_ms: as the client sees them, over the embedded server's socket; cpu_ms: mean
-  CPU time of the server's process. p95_ratio: p95 to that of the select by primary key.
+  CPU time of the server's process. p95_ratio, cpu_ratio: to those of the select by primary key.
 - underfilled: answers with fewer than k rows; there are always candidates, so it must be 0.
 
 The last line is one JSON object.
@@ -217,6 +218,7 @@ def recalls(
 
     served = Served(trained)
     found: dict[str, list[float]] = defaultdict(list)
+    widths = {"ef_100": 100, "own_ef": run(conn, "select emb.search_width(%s)", [version])[0][0]}
     for values in questions:
         ways = [run(conn, SERVED.format(exact_up_to=few), values) for few in (0, 10**9)]
         found["served"].append(share(*ways))
@@ -225,11 +227,12 @@ def recalls(
         query, operator = served.query_vector(values["row"], 0)
         parts = {"compared": f"m.v {operator} %(query)s", "table": f"m_{version}"}
         right = run(conn, NEAREST.format(**parts, exact=" + 0"), {"query": query})
-        for ef in (100, 200):
+        for name, ef in widths.items():
             run(conn, f"select set_config('hnsw.ef_search', '{ef}', true)")
             rows = run(conn, NEAREST.format(**parts, exact=""), {"query": query})
-            found[f"ef_{ef}"].append(share(rows, right))
-    return {name: round(float(np.mean(shares)), 4) for name, shares in found.items()}
+            found[name].append(share(rows, right))
+    means = {name: round(float(np.mean(shares)), 4) for name, shares in found.items()}
+    return {**means, "own_ef_is": widths["own_ef"]}
 
 
 def agreement(
@@ -288,6 +291,7 @@ def latencies(conn: Connection, questions: list[dict[str, Any]]) -> dict[str, di
             "p50_ms": round(float(np.median(times)), 3),
             "p95_ms": round(float(np.percentile(times, 95)), 3),
             "cpu_ms": round(cpu[kind] / len(times), 3),
+            "cpu_ratio": round(cpu[kind] / cpu["primary key"], 1),
             "p95_ratio": round(float(np.percentile(times, 95)) / base, 1),
             "underfilled": short[kind],
         }
