@@ -50,8 +50,15 @@ class _Spoken(NamedTuple):
     """What a signal says in a block: cell (row times products + product), weighted score."""
 
     starts: NDArray[np.integer]
-    cells: NDArray[np.integer]
+    cells: IntArray
     scores: Doubles
+
+
+class _Scratch(NamedTuple):
+    """A mark, nowhere set, and a number for each cell of a block: made once, as it is large."""
+
+    marks: NDArray[np.bool_]
+    numbers: NDArray[np.int32]
 
 
 class Bulk(Served):
@@ -84,8 +91,10 @@ class Bulk(Served):
         products, scores = np.full(shape, -1), np.full(shape, -np.inf, dtype=np.float32)
         sizes = np.diff(self.bought_.indptr)[customers]
         new, open_rows = np.flatnonzero(sizes == 0), [np.zeros(0, dtype=np.int64)]
+        cells = max(CELLS, self.purchases_.n_products)
+        scratch = _Scratch(np.zeros(cells, dtype=bool), np.empty(cells, dtype=np.int32))
         for rows in self._alike(customers, sizes):
-            products[rows], scores[rows], sure = self._first(customers[rows], shape[1])
+            products[rows], scores[rows], sure = self._first(customers[rows], shape[1], scratch)
             open_rows.append(rows[~sure])
         rest = np.concatenate(open_rows)
         if len(rest):
@@ -120,27 +129,34 @@ class Bulk(Served):
             yield rows[start:end]
             start = end
 
-    def _first(self, customers: IntArray, k: int) -> tuple[IntArray, FloatArray, NDArray[np.bool_]]:
+    def _first(
+        self, customers: IntArray, k: int, scratch: _Scratch
+    ) -> tuple[IntArray, FloatArray, NDArray[np.bool_]]:
         """Return lists of customers with purchases, and which of them are right for sure."""
         n, width = len(customers), self.purchases_.n_products
         said = [_spoken(signal, customers) for signal in self.signals_]
-        bought = self.bought_[customers]
-        most = int(np.diff(bought.indptr).max())
+        own = self.bought_[customers]
+        starts, sizes = np.arange(n) * width, np.diff(own.indptr)
+        bought = np.asarray(own.indices) + np.repeat(starts, sizes)
         head, after = self.order_[: HEAD * k], self.order_[HEAD * k : HEAD * k + 1]
         next_popular = self.popular_[after].max(initial=0.0)
         weights = np.array([signal.weight for signal in self.signals_])
-        least = _kth(said[weights.argmax()], k + most)
+        least = _kth(said[weights.argmax()], k + int(sizes.max()))
         share = np.maximum(least - next_popular, 0) / weights.sum()
-        looked_at = np.zeros(n * width, dtype=bool)
+        chosen = [(starts[:, None] + head).ravel()]
         for spoken, weight in zip(said, weights, strict=True):
             high = spoken.scores >= np.repeat(share * weight, np.diff(spoken.starts))
-            looked_at[spoken.cells[high]] = True
-        grid = looked_at.reshape(n, width)
-        grid[:, head] = True
-        grid[bought.nonzero()] = False
-        cells = np.flatnonzero(looked_at)
-        total = _sums(said, looked_at, cells)
-        row, product = np.divmod(cells, width)
+            chosen.append(spoken.cells.take(np.flatnonzero(high)))
+        cells = np.sort(np.concatenate(chosen).astype(np.int32))
+        scratch.marks[cells] = True
+        scratch.marks[bought] = False
+        # Once each, and nothing that was bought.
+        first = np.ones(len(cells), dtype=bool)
+        np.not_equal(cells[1:], cells[:-1], out=first[1:])
+        cells = cells[scratch.marks[cells] & first]
+        total = _sums(said, cells, scratch)
+        scratch.marks[cells] = False
+        row, product = np.divmod(cells, np.int32(width))
         products, scores = _top(row, product, total + self.popular_[product], n, k)
         sure = scores[:, -1] > share * weights.sum() + next_popular + ROUNDING
         return products, scores, sure
@@ -153,12 +169,13 @@ def _spoken(signal: _Signal, customers: IntArray) -> _Spoken:
     sizes = np.diff(starts)
     there = np.flatnonzero(sizes)
     if len(there) == 0:
-        return _Spoken(starts, np.zeros(0, dtype=np.int32), values)
+        return _Spoken(starts, np.zeros(0, dtype=np.int64), values)
     highest = np.maximum.reduceat(values, starts[there])
     scores = values * np.repeat(signal.weight / highest, sizes[there])
     width = len(signal.neighbors.indptr) - 1
-    rows = np.arange(len(sizes), dtype=np.int32) * np.int32(width)
-    return _Spoken(starts, np.asarray(sums.indices) + np.repeat(rows, sizes), scores)
+    cells = np.repeat(np.arange(len(sizes)) * width, sizes)
+    cells += np.asarray(sums.indices)
+    return _Spoken(starts, cells, scores)
 
 
 def _kth(spoken: _Spoken, k: int) -> Doubles:
@@ -172,19 +189,20 @@ def _kth(spoken: _Spoken, k: int) -> Doubles:
     return np.partition(padded, width - k, axis=1)[:, width - k]
 
 
-def _sums(said: list[_Spoken], looked_at: NDArray[np.bool_], cells: IntArray) -> Doubles:
-    """Return what the signals say of some cells together, in their order."""
-    place = np.empty(len(looked_at), dtype=np.int32)
-    place[cells] = np.arange(len(cells), dtype=np.int32)
+def _sums(said: list[_Spoken], cells: NDArray[np.int32], scratch: _Scratch) -> Doubles:
+    """Return what the signals say together of the cells, which are marked, in their order."""
+    scratch.numbers[cells] = np.arange(len(cells), dtype=np.int32)
     total = np.zeros(len(cells))
     for spoken in said:
-        hit = np.flatnonzero(looked_at[spoken.cells])
+        hit = np.flatnonzero(scratch.marks.take(spoken.cells))
         # A signal names a cell once.
-        total[place[spoken.cells[hit]]] += spoken.scores[hit]
+        total[scratch.numbers.take(spoken.cells.take(hit))] += spoken.scores.take(hit)
     return total
 
 
-def _top(row: IntArray, product: IntArray, score: Doubles, n: int, k: int) -> Lists:
+def _top(
+    row: NDArray[np.integer], product: NDArray[np.integer], score: Doubles, n: int, k: int
+) -> Lists:
     """Return the k highest of each row; entries are in the order of rows and products."""
     sizes = np.bincount(row, minlength=n)
     there = np.arange(max(k, int(sizes.max(initial=0)))) < sizes[:, None]
