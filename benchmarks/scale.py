@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from kgfeatures.db import Database
-    from kgfeatures.db.runs import StepResult
+    from kgfeatures.db.step import StepResult
     from kgfeatures.types import Progress
 
 DAYS, SEED, BASKET_LINES = 365, 7, 7.0

@@ -10,7 +10,7 @@ from kgfeatures.cli.speech import left, right, said, say
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kgfeatures.db.runs import StepResult
+    from kgfeatures.db.step import StepResult
     from kgfeatures.steps.stages import Done
 
 

@@ -11,7 +11,7 @@ from kgfeatures.db.connection import Database
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kgfeatures.db.runs import Hashes, Step
+    from kgfeatures.db.step import Hashes, Step
 
 
 @dataclass(frozen=True)

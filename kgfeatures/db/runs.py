@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from kgfeatures.db import queries
 from kgfeatures.db.cost import Cost
 from kgfeatures.db.rehearsal import Forecast, Rehearsal, why
+from kgfeatures.db.step import StepResult
 from kgfeatures.errors import BusyError, DatabaseError
 from kgfeatures.types import NoProgress
 
@@ -29,46 +30,15 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db.connection import Database
+    from kgfeatures.db.step import Hashes, Step
     from kgfeatures.types import Progress
 
     Write = Callable[[Connection[TupleRow]], dict[str, int]]
     Compute = Callable[[], Write]
     Work = Callable[[Connection[TupleRow], Progress], dict[str, int] | Compute]
-    Hashes = dict[str, str | None]
 
 PROGRESS_SECONDS = 1.0
 ERROR_LENGTH = 2000
-
-
-@dataclass(frozen=True)
-class Step:
-    """A verb of the pipeline.
-
-    Parameters
-    ----------
-    name : "ingest", "embed graph" …; one lock and one line of runs per name.
-    version : of the step's code; another one makes it run again.
-    inputs : the tables and views it reads, "schema.table".
-    outputs : the tables it alone writes; a table that two steps write belongs to neither.
-    """
-
-    name: str
-    version: str
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What became of a step: rows by table, wall-clock seconds, and whether it was skipped.
-
-    The rows of a skipped step are those of the run that still stands.
-    """
-
-    step: str
-    rows: dict[str, int]
-    seconds: float
-    skipped: bool
 
 
 @dataclass

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfeatures.db import queries, transport
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import DataError
 from kgfeatures.graph import vectors
 from kgfeatures.llm import encoder_version

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kgfeatures.db.runs import StepResult, run_step
+from kgfeatures.db.runs import run_step
 from kgfeatures.embedding import score_function
 from kgfeatures.embedding.base import GraphVectors, TrainingSettings
 from kgfeatures.errors import DataError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from kgfeatures.db import Database
+    from kgfeatures.db.step import StepResult
     from kgfeatures.graph.lineage import StoredVectors, Version
     from kgfeatures.types import IntArray, Progress
 

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.db import queries, transport
-from kgfeatures.db.runs import Step, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step
 from kgfeatures.errors import DataError
 from kgfeatures.recommend.contest import Outcome, contest
 from kgfeatures.recommend.lineup import Described

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.db import queries
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import DataError
 from kgfeatures.extraction import DEFAULT_EXTRACTORS, RELATIONS, broader, make_extractors
 from kgfeatures.graph import ontology, store

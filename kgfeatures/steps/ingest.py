@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kgfeatures.db import personal_files, queries, transport
-from kgfeatures.db.runs import Step, StepResult, hashes, run_step
+from kgfeatures.db.runs import hashes, run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.graph import late, loading, outreach, personal
 from kgfeatures.graph.changes import note_changes
 from kgfeatures.graph.kept import KINDS

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from kgfeatures.db import queries, transport
 from kgfeatures.db.migrations import repeat
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import DataError
 from kgfeatures.steps.profile_favourites import (
     Catalogue,

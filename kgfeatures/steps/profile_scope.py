@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from kgfeatures.db.runs import Step
+    from kgfeatures.db.step import Step
 
 BEGINNING = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 MOMENT = dt.timedelta(microseconds=1)

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from kgfeatures.db import queries
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.features import online, registry
 from kgfeatures.features.store import Repository, open_store
 

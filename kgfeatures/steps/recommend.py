@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from kgfeatures.db import queries
 from kgfeatures.db.migrations import repeat
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import DataError
 from kgfeatures.recommend.bulk import Bulk
 from kgfeatures.recommend.favourites import Favourites

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from kgfeatures.db import Database
 from kgfeatures.db.rehearsal import Forecast, Rehearsal
-from kgfeatures.db.runs import Step, booked
+from kgfeatures.db.runs import booked
+from kgfeatures.db.step import Step
 from kgfeatures.errors import DataError
 from kgfeatures.graph.manifest import read_manifest
 from kgfeatures.llm import encoder_version

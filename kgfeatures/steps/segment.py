@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.db import queries, transport
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import DataError
 from kgfeatures.segments import cluster, joined, names, standardized
 

@@ -15,7 +15,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgfeatures.db.rehearsal import Rehearsal
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.graph.manifest import read_manifest
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kgfeatures.db import queries
-from kgfeatures.db.runs import Step, StepResult, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step, StepResult
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from kgfeatures import cli, locale
 from kgfeatures.cli import demo, refresh, report, speech
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.steps.refresh import Expected
 from kgfeatures.steps.stages import Done
 from tests.shapes import said_to

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kgfeatures.cli import demo, report
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.steps.stages import Done
 
 DONE = [

@@ -16,7 +16,7 @@ import pytest
 from kgfeatures import cli
 from kgfeatures.cli.refresh import Stage, choose, closing, forecast
 from kgfeatures.db import Database, launcher
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.errors import BusyError, ConfigError
 from kgfeatures.steps import stages
 from kgfeatures.steps.refresh import Expected, Wish, refresh

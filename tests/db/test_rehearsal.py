@@ -8,7 +8,8 @@ import pytest
 
 from kgfeatures.db import Database
 from kgfeatures.db.rehearsal import Rehearsal, first_difference
-from kgfeatures.db.runs import Step, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step
 
 COUNT = Step("count", "1", inputs=("raw.product",), outputs=("raw.customer",))
 PARAMS: dict[str, object] = {"k": (1, 2), "files": {"a.csv": "1"}}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from kgfeatures.db.runs import BookedProgress, Step, StepResult, run_step
+from kgfeatures.db.runs import BookedProgress, run_step
+from kgfeatures.db.step import Step, StepResult
 from kgfeatures.errors import BusyError, DatabaseError, DataError
 from kgfeatures.types import NoProgress
 
@@ -27,7 +28,8 @@ COUNT = Step("count", "1", inputs=("raw.product",), outputs=("raw.customer",))
 SLEEPING = """
 import sys
 from kgfeatures.db import connect
-from kgfeatures.db.runs import Step, run_step
+from kgfeatures.db.runs import run_step
+from kgfeatures.db.step import Step
 
 def work(conn, progress):
     conn.execute("insert into raw.customer values ('lost')")

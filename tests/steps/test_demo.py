@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from kgfeatures.db import Database, launcher, migrate
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.steps.demo import demo
 from kgfeatures.types import NoProgress
 from tests import shop as small

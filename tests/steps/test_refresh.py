@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kgfeatures.db import Database
-from kgfeatures.db.runs import StepResult
+from kgfeatures.db.step import StepResult
 from kgfeatures.errors import BusyError, DataError, UnknownNameError
 from kgfeatures.steps import stages
 from kgfeatures.steps.embed_text import alias_of
