@@ -22,8 +22,11 @@ class DistMult(ScoreFunction):
     scorer: ClassVar[str] = "distmult"
     operator: ClassVar[str] = "<#>"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "estimate_all": True, "learning_rate": 0.3, "penalty": 0.1, "dropout": 0.5,
-        "usual_epochs": 20,
+        "dim": 512, "estimate_all": True, "learning_rate": 0.3, "penalty": 0.1, "dropout": 0.5,
+        "usual_epochs": 16,
+    }  # fmt: skip
+    sparse_defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 256, "penalty": 0.15, "dropout": 0.3, "batch_size": 512, "usual_epochs": 20,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:

@@ -25,6 +25,9 @@ class TransE(ScoreFunction):
     defaults: ClassVar[Mapping[str, Any]] = {
         "dim": 128, "estimate_all": True, "dropout": 0.1, "usual_epochs": 15,
     }  # fmt: skip
+    sparse_defaults: ClassVar[Mapping[str, Any]] = {
+        "dim": 512, "dropout": 0.2, "batch_size": 512, "usual_epochs": 20,
+    }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
         """Return h + r, (n, dim)."""
@@ -47,3 +50,4 @@ class TransEL1(TransE):
     scorer: ClassVar[str] = "transe_l1"
     operator: ClassVar[str] = "<+>"
     defaults: ClassVar[Mapping[str, Any]] = {}
+    sparse_defaults: ClassVar[Mapping[str, Any]] = {}
