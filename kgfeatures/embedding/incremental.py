@@ -5,7 +5,8 @@
 A new entity starts at the mean of the queries that it answers (for TransE: of h + r). Left there,
 new entities stand in the middle of the space and become hubs that crowd out right answers of old
 questions. So a few passes follow that move the new rows alone, in which old triples are learned
-again and half of the wrong answers are new entities: this pushes the new ones out of the way.
+again and new entities are drawn more often as wrong answers than others: this pushes them out of
+the way. Drawn for half of them, few new entities were pushed too far to answer questions of theirs.
 """
 
 from __future__ import annotations
@@ -30,15 +31,16 @@ if TYPE_CHECKING:
     from kgfeatures.embedding.base import ScoreFunction, TrainingSettings
     from kgfeatures.types import FloatArray, IntArray
 
-EPOCHS = 2
-LEARNING_RATE = 0.1
+EPOCHS = 8
+LEARNING_RATE = 0.3
+OVERDRAWN = 4
 REPLAYED = 3
 SWEEPS = 3
 CONTINUED = 3  # the purpose of these random numbers, see training and sampling
 
 
 class IncrementalSampler(Sampler):
-    """Batches in which about half of the wrong answers are new entities."""
+    """Batches whose wrong answers are new entities `OVERDRAWN` times as often, half at most."""
 
     def __init__(
         self,
@@ -50,7 +52,9 @@ class IncrementalSampler(Sampler):
         batch_size = min(settings.batch_size, len(triples))
         super().__init__(triples, questions, batch_size, settings.negatives, settings.seed)
         self.n_old = n_old
-        self.new = min(self.negatives // 2, self.n_entities - n_old)
+        share = OVERDRAWN * (self.n_entities - n_old) / self.n_entities
+        most = min(self.negatives // 2, self.n_entities - n_old)
+        self.new = min(most, max(1, round(self.negatives * share)))
         self.negatives = self.new + min(self.negatives - self.new, n_old)
 
     def _draw(self, rng: np.random.Generator) -> IntArray:
@@ -111,7 +115,7 @@ def partial_fit(
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
     base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
-    # Half of the wrong answers are new entities: they stand for no others.
+    # New entities are overdrawn: a wrong answer stands for no others.
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS, estimate_all=False, dropout=0.0)
     rng = np.random.default_rng(chosen.seed)
     with torch_threads(chosen.threads):
