@@ -46,7 +46,7 @@ class ComplEx(ScoreFunction):
         "dropout": 0.4, "usual_epochs": 20,
     }  # fmt: skip
     sparse_defaults: ClassVar[Mapping[str, Any]] = {
-        "penalty": 0.15, "dropout": 0.3, "batch_size": 512,
+        "learning_rate": 0.4, "penalty": 0.18, "batch_size": 512, "usual_epochs": 24,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
