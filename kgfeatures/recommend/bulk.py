@@ -1,11 +1,12 @@
 """The exact best k of every customer, looking closely at few products only.
 
-Scores are weighted sums of signals scaled to their best: of a product that says less than a share
-g of it in every signal, the score is below bound = g Σ_s w_s + w_popular · p, p the popularity of
-the first product that is not among the most popular ones. Only products above g in some signal
-and those most popular ones are added up, and the list is right where its last score exceeds the
-bound; g follows from the strongest signal, which alone guarantees k scores of that height. Fagin,
-Lotem, Naor 2003, "Optimal aggregation algorithms for middleware".
+A score is a sum of what signals say and of popularity. Where signal s says less than t_s of a
+product, for all s, its score is below bound = Σ_s t_s + p, p the popularity of the first product
+that is not among the most popular ones. Only products above t_s in some signal and those most
+popular ones are added up, and the list is right where its last score exceeds the bound. The bound
+is guessed from the customers before; whose list is not right is asked once more, its last score
+telling a bound that is low enough. Fagin, Lotem, Naor 2003, "Optimal aggregation algorithms for
+middleware".
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ CELLS, NEIGHBORS = 4_000_000, 1_000_000
 HEAD = 4
 # What rounding may take off a score.
 ROUNDING = 1e-6
+# The first bound, and for how many of the customers before the next one would be too high.
+GUESS, TOO_HIGH = 0.3, 0.1
 
 
 class _Signal(NamedTuple):
@@ -47,11 +50,12 @@ class _Signal(NamedTuple):
 
 
 class _Spoken(NamedTuple):
-    """What a signal says in a block: cell (row times products + product), weighted score."""
+    """What a signal says in a block: sum by cell (row times products + product), scale by row."""
 
     starts: NDArray[np.integer]
     cells: IntArray
-    scores: Doubles
+    sums: Doubles
+    scales: Doubles
 
 
 class _Scratch(NamedTuple):
@@ -93,9 +97,12 @@ class Bulk(Served):
         new, open_rows = np.flatnonzero(sizes == 0), [np.zeros(0, dtype=np.int64)]
         cells = max(CELLS, self.purchases_.n_products)
         scratch = _Scratch(np.zeros(cells, dtype=bool), np.empty(cells, dtype=np.int32))
+        guess = GUESS
         for rows in self._alike(customers, sizes):
-            products[rows], scores[rows], sure = self._first(customers[rows], shape[1], scratch)
+            listed = self._listed(customers[rows], shape[1], guess, scratch)
+            products[rows], scores[rows], sure = listed
             open_rows.append(rows[~sure])
+            guess = max(0.0, np.sort(scores[rows, -1])[int(TOO_HIGH * len(rows))])
         rest = np.concatenate(open_rows)
         if len(rest):
             products[rest], scores[rest] = super().recommend(customers[rest], k)
@@ -129,74 +136,83 @@ class Bulk(Served):
             yield rows[start:end]
             start = end
 
-    def _first(
-        self, customers: IntArray, k: int, scratch: _Scratch
+    def _listed(
+        self, customers: IntArray, k: int, guess: float, scratch: _Scratch
     ) -> tuple[IntArray, FloatArray, NDArray[np.bool_]]:
         """Return lists of customers with purchases, and which of them are right for sure."""
+        after = self.popular_[self.order_[HEAD * k : HEAD * k + 1]].max(initial=0.0)
+        bound = np.full(len(customers), max(guess, after))
+        products, scores = self._first(customers, k, bound - after, scratch)
+        again = np.flatnonzero(scores[:, -1] <= bound + ROUNDING)
+        if len(again):
+            # Their last score is one that k products reach: what is below it is no loss.
+            bound[again] = np.maximum(scores[again, -1] - 2 * ROUNDING, after)
+            said = bound[again] - after
+            products[again], scores[again] = self._first(customers[again], k, said, scratch)
+        return products, scores, scores[:, -1] > bound + ROUNDING
+
+    def _first(self, customers: IntArray, k: int, least: Doubles, scratch: _Scratch) -> Lists:
+        """Return the lists from all products of which signals may say more than `least`, (n,)."""
         n, width = len(customers), self.purchases_.n_products
         said = [_spoken(signal, customers) for signal in self.signals_]
         own = self.bought_[customers]
-        starts, sizes = np.arange(n) * width, np.diff(own.indptr)
-        bought = np.asarray(own.indices) + np.repeat(starts, sizes)
-        head, after = self.order_[: HEAD * k], self.order_[HEAD * k : HEAD * k + 1]
-        next_popular = self.popular_[after].max(initial=0.0)
-        weights = np.array([signal.weight for signal in self.signals_])
-        least = _kth(said[weights.argmax()], k + int(sizes.max()))
-        share = np.maximum(least - next_popular, 0) / weights.sum()
-        chosen = [(starts[:, None] + head).ravel()]
-        for spoken, weight in zip(said, weights, strict=True):
-            high = spoken.scores >= np.repeat(share * weight, np.diff(spoken.starts))
-            chosen.append(spoken.cells.take(np.flatnonzero(high)))
+        starts = np.arange(n) * width
+        bought = np.asarray(own.indices) + np.repeat(starts, np.diff(own.indptr))
+        chosen = [(starts[:, None] + self.order_[: HEAD * k]).ravel()]
+        for spoken, high in zip(said, self._shares(least), strict=True):
+            lowest = np.repeat(high / spoken.scales, np.diff(spoken.starts))
+            above = np.flatnonzero(spoken.sums >= lowest)
+            chosen.append(spoken.cells.take(above))
         cells = np.sort(np.concatenate(chosen).astype(np.int32))
         scratch.marks[cells] = True
         scratch.marks[bought] = False
         # Once each, and nothing that was bought.
-        first = np.ones(len(cells), dtype=bool)
-        np.not_equal(cells[1:], cells[:-1], out=first[1:])
-        cells = cells[scratch.marks[cells] & first]
-        total = _sums(said, cells, scratch)
+        fresh = scratch.marks[cells]
+        fresh[1:] &= cells[1:] != cells[:-1]
+        cells = cells[fresh]
+        total = _sums(said, cells, scratch, width)
         scratch.marks[cells] = False
         row, product = np.divmod(cells, np.int32(width))
-        products, scores = _top(row, product, total + self.popular_[product], n, k)
-        sure = scores[:, -1] > share * weights.sum() + next_popular + ROUNDING
-        return products, scores, sure
+        return _top(row, product, total + self.popular_[product], n, k)
+
+    def _shares(self, least: Doubles) -> Doubles:
+        """Return what a signal alone has to say of a product, (signals, n); others less in sum.
+
+        A weak signal says much of many products: none is looked at for its sake.
+        """
+        weights = np.array([signal.weight for signal in self.signals_])[:, None]
+        weak = weights <= least / (2 * len(weights))
+        rest = least - (weights * weak).sum(axis=0)
+        strong = np.where(weak, 0.0, weights)
+        share = rest * strong / np.maximum(strong.sum(axis=0), np.finfo(float).tiny)
+        return np.where(weak, np.inf, share)
 
 
 def _spoken(signal: _Signal, customers: IntArray) -> _Spoken:
-    """Return what a signal says, its best scaled to its weight."""
-    sums = csr_matrix(signal.history[customers] @ signal.neighbors)
-    starts, values = np.asarray(sums.indptr), np.asarray(sums.data, dtype=np.float64)
+    """Return what a signal says; its best becomes its weight."""
+    found = csr_matrix(signal.history[customers] @ signal.neighbors)
+    starts, sums = np.asarray(found.indptr), np.asarray(found.data, dtype=np.float64)
     sizes = np.diff(starts)
     there = np.flatnonzero(sizes)
-    if len(there) == 0:
-        return _Spoken(starts, np.zeros(0, dtype=np.int64), values)
-    highest = np.maximum.reduceat(values, starts[there])
-    scores = values * np.repeat(signal.weight / highest, sizes[there])
+    scales = np.ones(len(sizes))
+    if len(there):
+        scales[there] = signal.weight / np.maximum.reduceat(sums, starts[there])
     width = len(signal.neighbors.indptr) - 1
     cells = np.repeat(np.arange(len(sizes)) * width, sizes)
-    cells += np.asarray(sums.indices)
-    return _Spoken(starts, cells, scores)
+    cells += np.asarray(found.indices)
+    return _Spoken(starts, cells, sums, scales)
 
 
-def _kth(spoken: _Spoken, k: int) -> Doubles:
-    """Return the k-th highest score of each row, 0 where there are fewer."""
-    sizes = np.diff(spoken.starts)
-    width = int(sizes.max(initial=0))
-    if width < k:
-        return np.zeros(len(sizes))
-    padded = np.zeros((len(sizes), width))
-    padded[np.arange(width) < sizes[:, None]] = spoken.scores
-    return np.partition(padded, width - k, axis=1)[:, width - k]
-
-
-def _sums(said: list[_Spoken], cells: NDArray[np.int32], scratch: _Scratch) -> Doubles:
+def _sums(said: list[_Spoken], cells: NDArray[np.int32], scratch: _Scratch, width: int) -> Doubles:
     """Return what the signals say together of the cells, which are marked, in their order."""
     scratch.numbers[cells] = np.arange(len(cells), dtype=np.int32)
     total = np.zeros(len(cells))
     for spoken in said:
         hit = np.flatnonzero(scratch.marks.take(spoken.cells))
         # A signal names a cell once.
-        total[scratch.numbers.take(spoken.cells.take(hit))] += spoken.scores.take(hit)
+        here = spoken.cells.take(hit)
+        scores = spoken.sums.take(hit) * spoken.scales.take(here // width)
+        total[scratch.numbers.take(here)] += scores
     return total
 
 
