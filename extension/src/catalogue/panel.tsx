@@ -48,7 +48,10 @@ export class CataloguePanel extends ReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.querySelector('input')?.focus();
+    const focus = (): void => this.node.querySelector('input')?.focus();
+    focus();
+    // The command palette, closing, gives the focus back to the main area.
+    requestAnimationFrame(focus);
   }
 
   protected render(): React.JSX.Element {

@@ -107,6 +107,8 @@ class View {
     this.marked = 0;
     /** Whether the list of entities found is open. */
     this.listed = false;
+    /** Whether the entity that comes next was opened by keys: they go on from its name. */
+    this.arriving = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.pause = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -184,6 +186,12 @@ class View {
     nodes.search.onkeydown = event => this.onSearchKey(event);
     nodes.types.onchange = () => this.look(0);
     nodes.relations.onchange = () => this.choose();
+    nodes.title.onkeydown = event => {
+      if (event.key === 'ArrowDown') {
+        this.focus(0, 0);
+        event.preventDefault();
+      }
+    };
     nodes.table.onkeydown = event => this.onTableKey(event);
     nodes.find.addEventListener('focusout', event => {
       const to = event.relatedTarget;
@@ -235,7 +243,14 @@ class View {
   /** @param {IShown} shown */
   drawHead({ entity, passed, types, type }) {
     this.nodes.backButton.disabled = passed === 0;
+    this.nodes.backButton.hidden = this.nodes.title.hidden = entity === null;
     this.nodes.title.replaceChildren(...(entity ? named(entity) : []));
+    this.nodes.title.title = entity?.label ?? '';
+    this.el.classList.toggle('kgf-gb-mod-empty', entity === null);
+    if (entity && this.arriving) {
+      this.arriving = false;
+      this.nodes.title.focus();
+    }
     const options = types.map(one => make('option', { value: one }, one));
     this.nodes.types.replaceChildren(
       make('option', { value: '' }, this.say('All types')),
@@ -478,8 +493,8 @@ class View {
     } else if (event.key === 'Enter' && !event.isComposing) {
       const one = found[this.marked];
       if (one && !this.nodes.found.hidden) {
+        this.arriving = true;
         this.open(one);
-        this.nodes.title.focus();
       }
     } else if (event.key === 'Escape') {
       this.nodes.search.value = '';
@@ -519,7 +534,9 @@ class View {
     buttons?.forEach(button => (button.tabIndex = 0));
     this.row = row;
     this.column = column;
-    (buttons?.[column] ?? this.nodes.title).focus();
+    const target = buttons?.[column] ?? this.nodes.title;
+    target.focus({ preventScroll: true });
+    target.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
 
   get locale() {
