@@ -26,7 +26,8 @@ class DistMult(ScoreFunction):
         "usual_epochs": 16,
     }  # fmt: skip
     sparse_defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "penalty": 0.15, "dropout": 0.3, "batch_size": 512, "usual_epochs": 20,
+        "dim": 256, "learning_rate": 0.4, "penalty": 0.18, "dropout": 0.4, "batch_size": 512,
+        "usual_epochs": 24,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
