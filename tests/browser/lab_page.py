@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.browser.conftest import TOKEN
 
@@ -12,6 +12,11 @@ CELLS = """() => {
         widget => widget.hasClass('jp-NotebookPanel'));
     return notebooks.flatMap(one => one.model.sharedModel.cells.map(cell => cell.getSource()));
 }"""
+
+
+# The commands of a notebook are lost before its kernel is there.
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+DO = "name => window.jupyterapp.commands.execute(name).then(() => null)"
 
 
 def put(page: Page, lab: str, plugin: str, raw: str) -> None:
@@ -30,6 +35,14 @@ def open_lab(page: Page, lab: str, *, fresh: bool = True, workspace: str = "pane
 
 def execute(page: Page, command: str, **arguments: str) -> None:
     page.evaluate(COMMAND, [f"kgfeatures:{command}", arguments])
+
+
+def run_inserted(page: Page, words: str) -> Locator:
+    """Run the cell that was inserted, which holds `words`, and give what it shows."""
+    page.wait_for_function(f"({CELLS})().some(cell => cell.includes({words!r}))")
+    page.wait_for_selector(IDLE)
+    page.evaluate(DO, "notebook:run-cell")
+    return page.locator(".jp-Cell", has_text=words).locator(".jp-OutputArea-output")
 
 
 def write(page: Page, sql: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from kgfeatures.db import Database
-from tests.browser.lab_page import CELLS, execute, open_lab, put, write
+from tests.browser.lab_page import CELLS, DO, IDLE, execute, open_lab, put, run_inserted, write
 from tests.shop import CUSTOMER
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -30,17 +30,6 @@ select count(*) as running
 from pg_stat_activity
 where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()
 """
-# The commands of a notebook are lost before its kernel is there.
-IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-DO = "name => window.jupyterapp.commands.execute(name).then(() => null)"
-
-
-def run_inserted(page: Page, words: str) -> Locator:
-    """Run the cell that was inserted, which holds `words`, and give what it shows."""
-    page.wait_for_function(f"({CELLS})().some(cell => cell.includes({words!r}))")
-    page.wait_for_selector(IDLE)
-    page.evaluate(DO, "notebook:run-cell")
-    return page.locator(".jp-Cell", has_text=words).locator(".jp-OutputArea-output")
 
 
 def find_a_view_and_use_it(page: Page) -> None:

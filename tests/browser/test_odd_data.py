@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from kgfeatures.db import Database
 from tests.browser.conftest import DISCONNECT, HOSTILE
-from tests.browser.lab_page import execute, open_lab, write
+from tests.browser.lab_page import execute, open_lab, run_inserted, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -49,6 +49,12 @@ def test_a_name_of_markup_is_text_everywhere(odd_lab: str, page: Page) -> None:
     page.locator(".kgf-Graph .kgf-List-row", has_text=HOSTILE).click()
     expect(page.locator(".kgf-Tree-label").first).to_have_text(HOSTILE)
     page.get_by_role("button", name="As a table").click()
+    page.get_by_role("button", name="Open as a widget").click()
+    widget = run_inserted(page, "GraphBrowser(").locator(".kgf-gb")
+    expect(widget.locator(".kgf-gb-title")).to_contain_text(HOSTILE)
+    widget.locator("input").fill(HOSTILE)
+    expect(widget.locator(".kgf-gb-found li")).to_have_count(1)
+    expect(widget.locator(".kgf-gb-found li")).to_contain_text(HOSTILE)
     assert page.evaluate(MARKUP) == 0
     assert dialogs == []
 

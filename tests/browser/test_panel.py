@@ -38,6 +38,9 @@ def test_panels_are_chinese_accessible_and_wait_for_the_database(lab: str, page:
     expect(page.locator(".kgf-Catalogue .kgf-List-row").first).to_contain_text("顾客画像")
     page.keyboard.press("Enter")
     expect(page.locator(".kgf-Detail")).to_contain_text("列及其概况")
+    execute(page, "open-detail", kind="feature_view", name="nothing")
+    expect(page.locator(".kgf-Detail .kgf-Failure")).to_contain_text("没有特征视图 'nothing'。已有")
+    page.locator(".lm-DockPanel-tabBar").get_by_text("customer_profile").click()
 
     execute(page, "open-sql", sql="select 1 as one")
     page.get_by_role("button", name="运行").click()
