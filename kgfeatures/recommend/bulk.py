@@ -38,7 +38,7 @@ HEAD = 4
 # What rounding may take off a score.
 ROUNDING = 1e-6
 # The first bound, and for how many of the customers before the next one would be too high.
-GUESS, TOO_HIGH = 0.3, 0.1
+GUESS, TOO_HIGH = 0.3, 0.05
 
 
 class _Signal(NamedTuple):
