@@ -14,6 +14,7 @@ import kgfeatures
 from kgfeatures import locale
 from kgfeatures.db import failures
 from kgfeatures.errors import nearest
+from tests.shapes import shape
 
 PACKAGE = Path(kgfeatures.__file__).parent
 SENTENCES = PACKAGE / "locale/zh_CN/LC_MESSAGES/sentences.json"
@@ -58,26 +59,13 @@ SAID = {
 }
 
 
-def shape(node: ast.expr, constants: dict[str, str]) -> str | None:
-    """Return a text with %1, %2 … for its values, None for what is no text."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
+def told(node: ast.expr, constants: dict[str, str]) -> str | None:
+    """Return the shape of a text, also of a constant and of what magics translate."""
     if isinstance(node, ast.Name):
         return constants.get(node.id)
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "_said":
-        return shape(node.args[0], constants)
-    if not isinstance(node, ast.JoinedStr):
-        return None
-    made, number = "", 0
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            made += str(part.value)
-        elif isinstance(part, ast.FormattedValue) and not ast.unparse(part.value).startswith(
-            "nearest("
-        ):
-            number += 1
-            made += f"'%{number}'" if part.conversion == ord("r") else f"%{number}"
-    return made
+        return told(node.args[0], constants)
+    return shape(node)
 
 
 def raised() -> Iterator[tuple[str, str]]:
@@ -94,7 +82,7 @@ def raised() -> Iterator[tuple[str, str]]:
             }
             for node in ast.walk(tree):
                 if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                    shapes = [shape(argument, constants) for argument in node.exc.args]
+                    shapes = [told(argument, constants) for argument in node.exc.args]
                     # Kinds such as "input" are one word; a sentence has several.
                     for one in shapes:
                         if one and " " in one and one not in NOT_SAID:
