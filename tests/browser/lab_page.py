@@ -12,10 +12,13 @@ CELLS = """() => {
         widget => widget.hasClass('jp-NotebookPanel'));
     return notebooks.flatMap(one => one.model.sharedModel.cells.map(cell => cell.getSource()));
 }"""
-
-
-# The commands of a notebook are lost before its kernel is there.
-IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+# The commands of a notebook are lost before its kernel is there, while its indicator says "idle".
+KERNEL_WAITS = """() => {
+    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+    const kernel = context?.session?.kernel;
+    const connected = kernel?.connectionStatus === 'connected';
+    return !!context?.isReady && connected && kernel.status === 'idle';
+}"""
 DO = "name => window.jupyterapp.commands.execute(name).then(() => null)"
 
 
@@ -37,10 +40,15 @@ def execute(page: Page, command: str, **arguments: str) -> None:
     page.evaluate(COMMAND, [f"kgfeatures:{command}", arguments])
 
 
+def wait_for_kernel(page: Page) -> None:
+    """Wait until the notebook in front has a kernel that has nothing to do."""
+    page.wait_for_function(KERNEL_WAITS)
+
+
 def run_inserted(page: Page, words: str) -> Locator:
     """Run the cell that was inserted, which holds `words`, and give what it shows."""
     page.wait_for_function(f"({CELLS})().some(cell => cell.includes({words!r}))")
-    page.wait_for_selector(IDLE)
+    wait_for_kernel(page)
     page.evaluate(DO, "notebook:run-cell")
     return page.locator(".jp-Cell", has_text=words).locator(".jp-OutputArea-output")
 

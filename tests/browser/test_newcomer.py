@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from kgfeatures.db import Database
-from tests.browser.lab_page import CELLS, DO, IDLE, execute, open_lab, put, run_inserted, write
+from tests.browser.lab_page import (
+    CELLS,
+    DO,
+    execute,
+    open_lab,
+    put,
+    run_inserted,
+    wait_for_kernel,
+    write,
+)
 from tests.shop import CUSTOMER
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -45,7 +54,7 @@ def find_a_view_and_use_it(page: Page) -> None:
     expect(detail.locator(".kgf-Lineage")).to_contain_text("kg.triple")
     detail.get_by_role("button", name="Insert %%kgsql").click()
     page.wait_for_function(f"({CELLS})()[0] === '%load_ext kgfeatures'")
-    page.wait_for_selector(IDLE)
+    wait_for_kernel(page)
     page.evaluate(DO, "notebook:run-all-above")
     expect(run_inserted(page, "%%kgsql")).to_contain_text("customer_id")
 
