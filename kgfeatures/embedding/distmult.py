@@ -23,7 +23,7 @@ class DistMult(ScoreFunction):
     operator: ClassVar[str] = "<#>"
     defaults: ClassVar[Mapping[str, Any]] = {
         "dim": 512, "estimate_all": True, "learning_rate": 0.3, "penalty": 0.1, "dropout": 0.5,
-        "usual_epochs": 22,
+        "usual_epochs": 36,
     }  # fmt: skip
     sparse_defaults: ClassVar[Mapping[str, Any]] = {
         "dim": 256, "learning_rate": 0.4, "penalty": 0.18, "dropout": 0.4, "batch_size": 512,
