@@ -26,7 +26,7 @@ class TransE(ScoreFunction):
         "dim": 128, "estimate_all": True, "dropout": 0.1, "usual_epochs": 15,
     }  # fmt: skip
     sparse_defaults: ClassVar[Mapping[str, Any]] = {
-        "dim": 256, "learning_rate": 0.15, "dropout": 0.2, "batch_size": 512, "usual_epochs": 30,
+        "dim": 256, "learning_rate": 0.15, "dropout": 0.2, "batch_size": 512, "usual_epochs": 80,
     }  # fmt: skip
 
     def query(self, anchor: Tensor, relation: Tensor) -> Tensor:
