@@ -251,7 +251,11 @@ def test_nobody_waits_for_a_training(shop: Database) -> None:
             conn.execute("set local lock_timeout = '1s'")
             conn.execute("select emb.activate('graph', %s)", [first])
         held = "select pid from pg_stat_activity where backend_xmin is not null "
-        own = "and datname = current_database() and pid <> pg_backend_pid()"
+        # The server may be vacuuming by itself meanwhile.
+        own = (
+            "and datname = current_database() and pid <> pg_backend_pid() "
+            "and backend_type = 'client backend'"
+        )
         snapshots.extend(shop.sql(held + own).pid)
 
     embed.run_graph(shop, settings=SETTINGS, progress=Meanwhile(activate_and_look))
