@@ -10,7 +10,7 @@ import typer
 
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
-from kgfeatures.cli.speech import say
+from kgfeatures.cli.speech import say, warn
 from kgfeatures.db import connect, personal_files
 from kgfeatures.db.personal_files import PersonalFile
 from kgfeatures.errors import DataError
@@ -83,7 +83,7 @@ def training_set(
             warnings.simplefilter("always", UserWarning)
             frame = joined(entity_df, asked, database=database, later_vectors=later_vectors)
         for warning in told:
-            say(f"warning: {warning.message}", err=True)
+            warn(str(warning.message))
         _write(frame, output)
         if "customer_id" in frame.columns:
             written = PersonalFile(output.expanduser().absolute(), "export", "customers' features")

@@ -13,7 +13,7 @@ import typer
 from kgfeatures.cli.ingest import summary as summary_of
 from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import describe, table
-from kgfeatures.cli.speech import left, right, said, say
+from kgfeatures.cli.speech import left, right, said, say, warn
 from kgfeatures.db import connect
 from kgfeatures.errors import ConfigError
 
@@ -131,7 +131,7 @@ def perform(database: Database, wish: Wish) -> None:
             typer.echo(table(done, brief=True))
     after = step.cutoff(database)
     for line in doubts(before, after, dt.datetime.now(dt.UTC)):
-        say(f"warning: {line}", err=True)
+        warn(line)
     say(closing(done, after))
 
 

@@ -31,6 +31,11 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo(said(text), err=err)
 
 
+def warn(text: str) -> None:
+    """Write a warning to stderr; what it says is a sentence of its own."""
+    say(f"warning: {said(text)}", err=True)
+
+
 def width(text: str) -> int:
     """Return how many columns of a terminal a text takes: a Chinese character takes two.
 

@@ -128,6 +128,18 @@ def test_what_a_refresh_would_do_and_did_is_told_in_chinese(chinese) -> None:
     )
 
 
+def test_a_warning_says_its_own_sentence_in_chinese_too(chinese, capsys) -> None:
+    now, past = (dt.datetime(year, 5, 1, tzinfo=dt.UTC) for year in (2024, 2023))
+    [odd] = refresh.doubts(now, past, now)
+    speech.warn(odd)
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "警告：数据截止时间从 2024-05-01 00:00 UTC 退回到 2023-05-01 00:00 UTC："
+    )
+    speech.warn("no role x")
+    assert capsys.readouterr().err == "警告：没有角色 x\n"
+
+
 def test_what_to_try_next_keeps_its_commands(chinese) -> None:
     english = demo.next_steps("17", Path("/shop"))
     told = speech.said(english)
