@@ -3,8 +3,9 @@
     python benchmarks/kge.py [DIR] --model transe --seconds 60 --peer pykeen
 
 DIR holds a graph in OpenKE's layout (train2id.txt, valid2id.txt, test2id.txt) or as text of head,
-relation and tail between tabs (train.txt, valid.txt, test.txt). Without one it is who bought what
-in the shop that kgfeatures ships, 2,000 triples each drawn for valid and test. Protocol:
+relation and tail between tabs (train.txt, valid.txt, test.txt); valid may be missing. Without one
+it is who bought what in the shop that kgfeatures ships, 2,000 triples each drawn for valid and
+test. Protocol:
 - trained on train alone, with settings that suit model and graph where none are named; --seconds
   (without DIR and beside a peer: 60) are of CPU time, one thread, set-up and calibration included;
 - ranks are filtered by train, valid and test, of heads and tails, among all entities; the true
@@ -40,11 +41,12 @@ import numpy as np
 import pandas as pd
 
 from kgfeatures.datasets import online_retail
+from kgfeatures.datasets.link_prediction import SPLITS, read_splits
 from kgfeatures.embedding import MODELS, GraphShape, precision, score_function, settings_for
 from kgfeatures.embedding.evaluation import by_category, degree_baseline, random_baseline, ranks
 from kgfeatures.embedding.projected import trainer_of
 from kgfeatures.embedding.trainer import contained, fit
-from kgfeatures.errors import DataError
+from kgfeatures.errors import DataError, KGFeaturesError
 
 if TYPE_CHECKING:
     from kgfeatures.embedding import GraphVectors, TrainingSettings
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from kgfeatures.embedding.trainer import Report
     from kgfeatures.types import IntArray
 
-SPLITS = ("train", "valid", "test")
 PEER = Path(__file__).parent / "peers" / "kge_pykeen.py"
 PEER_SLICES = 4
 HELD_OUT = 2000
@@ -85,20 +86,9 @@ def read(folder: Path) -> Graph:
 
     Raises
     ------
-    DataError : neither layout is there.
+    DataError : it holds none, or a line of it is no triple.
     """
-    if (folder / "train2id.txt").exists():
-        splits = {
-            split: np.loadtxt(folder / f"{split}2id.txt", skiprows=1, dtype=np.int64, ndmin=2)[
-                :, (0, 2, 1)
-            ]
-            for split in SPLITS
-        }
-    elif (folder / "train.txt").exists():
-        splits = read_text(folder)
-    else:
-        raise DataError(f"{folder} holds neither train2id.txt nor train.txt; name another folder")
-    return numbered(folder.resolve().name, splits)
+    return Graph(folder.resolve().name, *read_splits(folder))
 
 
 def numbered(name: str, splits: dict[str, IntArray]) -> Graph:
@@ -119,29 +109,6 @@ def shipped() -> Graph:
     order = np.random.default_rng(0).permutation(len(triples))
     valid, test, train = np.split(triples[order], [HELD_OUT, 2 * HELD_OUT])
     return numbered(folder.name, {"train": train, "valid": valid, "test": test})
-
-
-def read_text(folder: Path) -> dict[str, IntArray]:
-    """Return the splits of a folder of head, relation, tail between tabs; names get numbers."""
-    entities: dict[str, int] = {}
-    relations: dict[str, int] = {}
-    splits: dict[str, IntArray] = {}
-    for split in SPLITS:
-        rows: list[tuple[int, int, int]] = []
-        path = folder / f"{split}.txt"
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            cells = line.split("\t")
-            if len(cells) != 3:
-                raise DataError(f"{path}, line {number}: {len(cells)} columns instead of 3")
-            head, relation, tail = cells
-            row = (
-                entities.setdefault(head, len(entities)),
-                relations.setdefault(relation, len(relations)),
-                entities.setdefault(tail, len(entities)),
-            )
-            rows.append(row)
-        splits[split] = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return splits
 
 
 def zipf(n_triples: int) -> Graph:
@@ -183,14 +150,14 @@ def cost(n_triples: int, model: str, settings: TrainingSettings, seconds: float)
 
 def costs(given: argparse.Namespace, settings: TrainingSettings) -> None:
     """Print a line for each generated graph, and one JSON object of all of them."""
-    sizes = [round(float(size.strip().upper().removesuffix("M")) * 1e6) for size in given.generated]
-    if len(sizes) == 1:
-        print(json.dumps(cost(sizes[0], given.model, settings, given.seconds or COST_SECONDS)))
+    if len(given.generated) == 1:
+        seconds = given.seconds or COST_SECONDS
+        print(json.dumps(cost(given.generated[0], given.model, settings, seconds)))
         return
     rest = sys.argv[: sys.argv.index("--generated")] + sys.argv[sys.argv.index("--generated") + 2 :]
     found: list[dict[str, Any]] = []
     for size in given.generated:
-        command = [sys.executable, *rest, "--generated", size]
+        command = [sys.executable, *rest, "--generated", f"{size / 1e6}M"]
         lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
         found.append(json.loads(lines[-1]))
         print(found[-1], flush=True)
@@ -263,6 +230,14 @@ def show(name: str, metrics: RankMetrics) -> None:
     )
 
 
+def millions(text: str) -> list[int]:
+    """Return numbers of triples from "0.1M,1M"."""
+    sizes = [round(float(size.strip().upper().removesuffix("M")) * 1e6) for size in text.split(",")]
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"{text} triples; each graph needs at least one")
+    return sizes
+
+
 def arguments() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -275,7 +250,7 @@ def arguments() -> argparse.Namespace:
             f"--{name.replace('_', '-')}", type=kind, help="the model's if not given"
         )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--generated", type=lambda text: text.split(","), metavar="0.1M,1M,5M")
+    parser.add_argument("--generated", type=millions, metavar="0.1M,1M,5M")
     parser.add_argument("--split", choices=SPLITS[1:], default="test")
     parser.add_argument("--precision", choices=precision.PRECISIONS, default="auto")
     parser.add_argument("--peer", choices=["pykeen"])
@@ -287,18 +262,14 @@ def main() -> None:
     """Train, evaluate, print a table and one JSON object."""
     given = arguments()
     named = {name: getattr(given, name) for name in (*FIELDS, "seed", "precision")}
-    try:
-        changes = {name: value for name, value in named.items() if value is not None}
-        if given.generated:
-            costs(given, settings_for(given.model, **changes))
-            return
-        if given.seconds is None and (given.peer or not given.folder):
-            given.seconds = SECONDS
-        graph = read(given.folder) if given.folder else shipped()
-        settings = settings_for(given.model, graph.shape, **changes)
-    except (DataError, OSError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    changes = {name: value for name, value in named.items() if value is not None}
+    if given.generated:
+        costs(given, settings_for(given.model, **changes))
+        return
+    if given.seconds is None and (given.peer or not given.folder):
+        given.seconds = SECONDS
+    graph = read(given.folder) if given.folder else shipped()
+    settings = settings_for(given.model, graph.shape, **changes)
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in graph.splits.items())
     print(f"{graph.name}: {graph.sizes[0]} entities, {graph.sizes[1]} relations; {counts} triples")
     print(
@@ -307,9 +278,14 @@ def main() -> None:
         flush=True,
     )
     asked, learned = graph.splits[given.split], graph.splits["train"]
+    if len(asked) == 0:
+        raise DataError(f"{graph.name} has no {given.split} triples to predict")
     leaked = int(contained(asked, learned, *graph.sizes).sum())
     if leaked:
         print(f"warning: {leaked} of {len(asked)} {given.split} triples stand in train, too")
+    strange = int((~np.isin(asked[:, (0, 2)], learned[:, (0, 2)]).all(axis=1)).sum())
+    if strange:
+        print(f"warning: {strange} {given.split} triples name an entity that train does not")
 
     peer = Peer(given.peer_python, graph, given, settings.dim) if given.peer else None
     vectors, seconds = train(graph, settings, given, peer)
@@ -346,4 +322,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (KGFeaturesError, OSError) as error:
+        print(f"kge: {error}", file=sys.stderr)
+        sys.exit(2)

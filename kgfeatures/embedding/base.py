@@ -7,6 +7,7 @@ so that "which head?" is the question "which tail?" of the reciprocal relation.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -184,10 +185,12 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise DataError(f"{name} is {value}; it must be at least 1")
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise DataError(f"learning_rate is {self.learning_rate}; it must be above 0")
-        if not self.penalty >= 0:
+        if not 0 <= self.penalty < math.inf:
             raise DataError(f"penalty is {self.penalty}; it must be at least 0")
+        if self.seed < 0:
+            raise DataError(f"seed is {self.seed}; it must be at least 0")
         if not 0 <= self.dropout < 1:
             raise DataError(f"dropout is {self.dropout}; it must be in [0, 1)")
         precision.resolve(self.precision)

@@ -9,6 +9,7 @@ Ruffinelli, Broscheit, Gemulla 2020, "You CAN Teach an Old Dog New Tricks!" (los
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -189,10 +190,12 @@ def steps_within(trainer: Trainer, seconds: float) -> int:
 
     Raises
     ------
-    DataError : the budget is not above 0.
+    DataError : the budget is not above 0, or has no end.
     """
-    if not seconds > 0:
-        raise DataError(f"{seconds:.1f} seconds are left to train; allow more, or name epochs")
+    if not 0 < seconds < math.inf:
+        raise DataError(
+            f"{seconds:.1f} seconds are left to train; name more than 0 and an end, or epochs"
+        )
     trainer.steps = 1
     trainer.step()  # the first step also prepares torch
     began = time.process_time()

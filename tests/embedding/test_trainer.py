@@ -176,8 +176,9 @@ def test_a_budget_in_seconds_is_kept_and_none_is_refused() -> None:
     began = time.process_time()
     fit(grid(9), 81, 2, TrainingSettings(dim=8), seconds=0.2)
     assert time.process_time() - began < 5
-    with pytest.raises(DataError, match="seconds are left to train"):
-        fit(grid(3), 9, 2, seconds=0)
+    for seconds in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(DataError, match="seconds are left to train"):
+            fit(grid(3), 9, 2, seconds=seconds)
 
 
 def test_a_large_graph_is_visited_less_often_by_default() -> None:
