@@ -49,6 +49,8 @@ def migrate(dsn: str, folder: Path | None = None) -> list[str]:
         todo = pending(conn, root)
         for source in todo:
             _run(conn, source)
+        names = [source.name for source in read_all("functions", root)]
+        queries.execute(conn, "migrations.forget", names=names)
     return [source.name for source in todo]
 
 

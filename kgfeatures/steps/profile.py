@@ -46,6 +46,7 @@ PROFILE = Step(
 )
 REPEATABLE = (
     "migrations/0003_feature_tables.sql",
+    "functions/feature_3_customer_behaviour.sql",
     "functions/feature_3_customer_profile.sql",
     "functions/feature_4_product_profile.sql",
 )

@@ -1,25 +1,7 @@
--- Reading vectors: one by one, and the nearest ones, exactly while they are few, by index above.
+-- The nearest vectors: exactly while they are few, by index above.
 
 -- Loads the extension's library: its settings below are refused to the owner until it is there.
 select vector_dims('[0]'::vector) as loaded;
-
-create or replace function emb.vectors(alias text, entity_type text)
-returns table (key text, v vector)
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-begin
-    return query execute format(
-        'select entity.key, m.v
-        from emb.%I as m
-        inner join kg.entity on m.entity_id = entity.entity_id
-        where entity.entity_type = $1',
-        'm_' || emb.model_in_use(alias)
-    ) using entity_type;
-end
-$$;
-comment on function emb.vectors(text, text) is
-'All vectors of one entity type in the version in use. One row per entity.';
 
 create or replace function emb.candidates(model_id int, entity_type text, allowed bigint[])
 returns bigint
@@ -220,40 +202,3 @@ comment on function emb.nearest(
     int, vector, int, text, bigint[], bigint[], bigint, boolean, vector
 ) is
 'The k nearest entities, nearest first: exactly while the candidates are few, else through the index; never fewer than there are. projected: by emb.m_<id>.projected, of TransR; then the index gives many around a vector, which are compared exactly, and without that vector all are.';
-
-create or replace function emb.recall(alias text, n int default 100, k int default 10)
-returns double precision
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-declare
-    model_id int := emb.model_in_use(alias);
-    answer double precision;
-begin
-    execute format(
-        'with asked as (
-            select m.v from emb.%I as m order by hashint8(m.entity_id) limit $1
-        ),
-
-        right_answer as (
-            select asked.v, exact.rows, exact.farthest
-            from asked
-            cross join lateral (
-                select count(*) as rows, max(near.distance) as farthest
-                from emb.nearest_exact($2, asked.v, $3) as near
-            ) as exact
-        )
-
-        select avg(share.found / right_answer.rows::double precision)
-        from right_answer
-        cross join lateral (
-            select count(*) as found
-            from emb.nearest_indexed($2, right_answer.v, $3) as near
-            where near.distance <= right_answer.farthest
-        ) as share', 'm_' || model_id
-    ) into answer using n, model_id, k;
-    return answer;
-end
-$$;
-comment on function emb.recall(text, int, int) is
-'How much of the k nearest the index finds, in [0, 1]: the mean over n entities of the version in use, always the same ones; whoever is as near as the k-th counts.';

@@ -2,39 +2,6 @@
 -- Each model is one vector and one operator (docs/adr/0012); tests/sql/test_kg_models.py holds
 -- them against torch.
 
-create or replace function emb.vector_of(model_id int, entity_id bigint) returns vector
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-declare
-    answer vector;
-begin
-    execute format('select m.v from emb.%I as m where m.entity_id = $1', 'm_' || model_id)
-    into answer using entity_id;
-    return answer;
-end
-$$;
-comment on function emb.vector_of(int, bigint) is 'The vector of an entity in a model version; null = it has none.';
-
-create or replace function emb.relation_vector(model_id int, relation_id bigint, direction text)
-returns vector
-language plpgsql stable
-set search_path = pg_catalog, public
-as $$
-declare
-    answer vector;
-begin
-    execute format(
-        'select m.v from emb.%I as m where m.relation_id = $1 and m.direction = $2',
-        'm_' || model_id || '_relation'
-    )
-    into answer using relation_id, direction;
-    return answer;
-end
-$$;
-comment on function emb.relation_vector(int, bigint, text) is
-'The vector of a relation in a model version, read from head to tail (out) or back (in); null = it has none.';
-
 create or replace function emb.query_vector(scorer text, head vector, relation vector)
 returns vector
 language plpgsql immutable parallel safe
@@ -108,7 +75,7 @@ $$;
 comment on function emb.projected_query(vector, real[], int, int) is
 'What emb.m_<id>.projected, of so many numbers, is compared with for TransR''s M h + r: the inner product is q·Me − ½‖Me‖², largest where −‖q − Me‖² is.';
 
-drop function if exists emb.question(int, bigint, bigint, text);
+select ops.drop_before('emb.question(int, bigint, bigint, text)', 'around');
 
 create or replace function emb.question(
     model_id int,

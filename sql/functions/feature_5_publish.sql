@@ -26,10 +26,10 @@ $$;
 comment on function feature.snapshot(text) is
 'How many keys a feature table holds and which times it spans: one row, none when there is no such table. Its keys are its primary key without the two timestamps.';
 
--- Its argument was called table_name once, which `create or replace` cannot change.
-drop function if exists feature.online_keys(text);
+-- Its argument was called table_name once.
+select ops.drop_before('feature.online_keys(text)', 'view_name');
 
-create function feature.online_keys(view_name text) returns bigint
+create or replace function feature.online_keys(view_name text) returns bigint
 language plpgsql stable
 set search_path = pg_catalog
 as $$

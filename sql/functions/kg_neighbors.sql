@@ -252,20 +252,3 @@ end
 $$;
 comment on function kg.neighbors(text, text, text, text, int, timestamptz) is
 'What an entity is connected to, as known and true at known_at. One row per relation, direction and neighbour: first what is stated (newest, then most confident), then what customers did (newest first; interactions counts the lines). observed_at is null where the source gives no time. direction out: the entity is the head. An unknown entity, relation or direction is an error.';
-
-create or replace function kg.require_relation(relation text) returns void
-language plpgsql stable
-set search_path = pg_catalog
-as $$
-begin
-    if relation is not null and not exists (
-        select from kg.relation as known where known.name = require_relation.relation
-    ) then
-        raise exception 'there is no relation "%"', relation using
-            errcode = '22023',
-            hint = ops.nearest_names(relation, array(select known.name from kg.relation as known));
-    end if;
-end
-$$;
-comment on function kg.require_relation(text) is
-'Raises a clear error unless a relation of this name exists; null asks for none.';

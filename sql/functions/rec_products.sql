@@ -1,5 +1,23 @@
 -- What goes with a product: like it, or beside it in a basket. And the published lists row by row.
 
+create or replace view rec.product_neighbor
+with (security_invoker = true) as
+select
+    list.run_id,
+    signal.signal,
+    list.product_id,
+    popular.product_id as neighbor_id,
+    entry.weight
+from rec.neighbor_list as list
+cross join
+    lateral unnest(list.neighbors, list.weights) as entry (neighbor, weight)
+inner join (
+    values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
+) as signal (signal, signal_no) on signal.signal_no = entry.neighbor & 7
+inner join rec.popular on popular.product_no = entry.neighbor >> 3;
+comment on view rec.product_neighbor is
+'Which products go with a product. One row per signal and ordered pair: weight is what a purchase of product_id adds to the signal''s score of neighbor_id, unbounded, higher is better. Packed in rec.neighbor_list.';
+
 create or replace function rec.similar_products(product_id text, k int default 10)
 returns table (rank int, neighbor_id text, title text, score real, reason text)
 language plpgsql stable

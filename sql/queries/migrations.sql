@@ -20,6 +20,12 @@ on conflict (name) do update set
     sha256 = excluded.sha256,
     applied_at = now();
 
+-- name: forget
+-- Function files that this version no longer has, so that a version which has them runs them again.
+-- Params: names text[] (of those it has).
+delete from ops.migration
+where kind = 'repeatable' and name <> all(%(names)s);
+
 -- name: lock
 -- Waits for another migration of this database, at most a minute, as for each table that readers
 -- hold; held until the transaction ends.

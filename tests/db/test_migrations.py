@@ -70,6 +70,48 @@ def test_functions_run_again_when_their_file_changed_and_only_then(fresh, folder
     assert value(fresh, "select one from shop.b") == 2
 
 
+def test_function_that_moves_to_another_file_keeps_its_grants(fresh, folder) -> None:
+    migrate(fresh, folder)
+    with psycopg.connect(fresh) as conn:
+        conn.execute("revoke execute on function shop.one() from public")
+        conn.execute("grant execute on function shop.one() to kgf_reader")
+    granted = "select proacl::text from pg_proc where oid = 'shop.one()'::regprocedure"
+    before = value(fresh, granted)
+    (folder / "functions" / "one.sql").rename(folder / "functions" / "first.sql")
+    assert migrate(fresh, folder) == ["functions/first.sql"]
+    assert value(fresh, granted) == before
+
+
+def test_version_that_has_a_function_file_again_runs_it_again(fresh, folder) -> None:
+    migrate(fresh, folder)
+    (folder / "functions" / "one.sql").unlink()
+    write(folder, "functions/first.sql", one_returning(2))
+    migrate(fresh, folder)
+    (folder / "functions" / "first.sql").unlink()
+    write(folder, "functions/one.sql", one_returning(1))
+    assert migrate(fresh, folder) == ["functions/one.sql"]
+    assert value(fresh, "select shop.one()") == 1
+
+
+def test_all_function_files_under_new_names_change_no_function(db_dsn, tmp_path) -> None:
+    functions = (
+        "select array_agg((oid, proname, proacl, obj_description(oid, 'pg_proc'))::text "
+        "|| pg_get_functiondef(oid) order by oid) from pg_proc "
+        "where pronamespace in (select oid from pg_namespace where nspname = any("
+        "'{ops,raw,kg,emb,feature,online,rec,seg}')) and prokind = 'f'"
+    )
+    before = value(db_dsn, functions)
+    folder = tmp_path / "sql"
+    shutil.copytree(sql_folder(), folder)
+    for path in (folder / "functions").iterdir():
+        path.rename(path.with_stem(f"{path.stem}_renamed"))
+    names = [source.name for source in read_all("functions", folder)]
+    assert migrate(db_dsn, folder) == names
+    assert value(db_dsn, functions) == before
+    booked = "select array_agg(name order by name) from ops.migration where kind = 'repeatable'"
+    assert value(db_dsn, booked) == names
+
+
 def test_edited_migration_is_named(fresh, folder) -> None:
     migrate(fresh, folder)
     write(folder, "migrations/0001_shop.sql", "create schema shop; create table shop.a (n text);")
