@@ -81,16 +81,57 @@ begin
         raise exception 'ignore.products is %; it must be an array of product ids', products using
             errcode = '22023', hint = 'Write {"products": ["<product id>"]}.';
     end if;
+    if exists (
+        select from jsonb_array_elements(products) as product
+        where jsonb_typeof(product) not in ('string', 'number')
+    ) then
+        raise exception 'ignore.products is %; it must be an array of product ids', products using
+            errcode = '22023', hint = 'Write {"products": ["<product id>"]}.';
+    end if;
     return array(select jsonb_array_elements_text(products));
 end
 $$;
 comment on function rec.ignored_products(jsonb) is
 'The product ids of {"products": […]}; none for null. Raises on anything else.';
 
+create or replace function rec.visible() returns int[]
+language plpgsql stable
+set search_path = pg_catalog
+as $$
+begin
+    if not (
+        row_security_active('rec.popular')
+        or row_security_active('raw.product')
+        or row_security_active('kg.entity')
+    ) then
+        return null;
+    end if;
+    return array(
+        select popular.product_no
+        from rec.popular
+        where
+            (
+                not row_security_active('raw.product')
+                or popular.product_id in (select product.product_id from raw.product)
+            )
+            and (
+                not row_security_active('kg.entity')
+                or popular.product_id in (
+                    select entity.key from kg.entity where entity.entity_type = 'product'
+                )
+            )
+    );
+end
+$$;
+comment on function rec.visible() is
+'The products (rec.popular.product_no) that row-level security of rec.popular, raw.product and kg.entity lets the caller see; null when none of them hides anything.';
+
 create or replace function rec.require(k int, product_id text default null) returns void
 language plpgsql stable
 set search_path = pg_catalog
 as $$
+declare
+    among int[];
 begin
     if k is null or k < 1 then
         raise exception 'k is %; it must be at least 1', coalesce(k::text, 'null') using
@@ -100,8 +141,15 @@ begin
         raise exception 'nothing can be recommended yet' using
             errcode = '55000', hint = 'Run: kgfeatures recommend';
     end if;
-    if product_id is not null and not exists (
-        select from rec.popular where popular.product_id = require.product_id
+    if product_id is null then
+        return;
+    end if;
+    among := rec.visible();
+    if not exists (
+        select from rec.popular
+        where
+            popular.product_id = require.product_id
+            and (among is null or popular.product_no = any(among))
     ) then
         raise exception 'no product "%" was known when recommendations were computed', product_id using
             errcode = 'P0002', hint = 'rec.popular lists the products; kgfeatures recommend renews it.';

@@ -98,6 +98,7 @@ declare
     bought int;
     passing int;
     left_over int;
+    among int[] := rec.visible();
 begin
     perform rec.require(1);
     select * into base from rec.basis(why.customer_id, why.known_at, ignored);
@@ -140,9 +141,12 @@ begin
     into passing, left_over
     from rec.popular
     where
-        why.filters is null
-        or popular.product_id in (
-            select kept.product_id from kg.filter_products(why.filters, why.known_at) as kept
+        (among is null or popular.product_no in (select unnest(among)))
+        and (
+            why.filters is null
+            or popular.product_id in (
+                select kept.product_id from kg.filter_products(why.filters, why.known_at) as kept
+            )
         );
     return answer || case
         when passing = 0 then format('; no product passes the filters %s', why.filters)

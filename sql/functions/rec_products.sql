@@ -24,6 +24,8 @@ language plpgsql stable
 set search_path = pg_catalog
 as $$
 #variable_conflict use_column
+declare
+    among int[] := rec.visible();
 begin
     perform rec.require(k, product_id);
     return query
@@ -56,6 +58,7 @@ begin
             (array_agg(said.signal order by said.weight * said.scaled desc, said.signal))[1] as reason
         from said
         cross join total
+        where among is null or said.product_no in (select unnest(among))
         group by said.product_no
     ),
 
@@ -70,6 +73,7 @@ begin
             graph.product_id <> similar_products.product_id
             and popular.product_no not in (select neighbor.product_no from neighbor)
             and (select count(*) from neighbor) < similar_products.k
+            and (among is null or popular.product_no in (select unnest(among)))
     ),
 
     candidate as (
@@ -114,6 +118,8 @@ language plpgsql stable
 set search_path = pg_catalog
 as $$
 #variable_conflict use_column
+declare
+    among int[] := rec.visible();
 begin
     perform rec.require(k, product_id);
     return query
@@ -129,7 +135,16 @@ begin
         complement.similarity
     from rec.complement
     left join raw.product on complement.complement_id = product.product_id
-    where complement.product_id = complements.product_id
+    where
+        complement.product_id = complements.product_id
+        and (
+            among is null
+            or complement.complement_id in (
+                select popular.product_id
+                from rec.popular
+                where popular.product_no in (select unnest(among))
+            )
+        )
     order by complement.score desc, complement.complement_id collate "C"
     limit k;
 end

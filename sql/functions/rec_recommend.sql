@@ -47,14 +47,14 @@ begin
     ignored := rec.ignored_products(ignore);
     select * into base from rec.basis(recommend.customer_id, recommend.known_at, ignored);
     by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
+    among := rec.visible();
     if recommend.filters is not null then
         among := array(
             select popular.product_no
             from kg.filter_products(recommend.filters, recommend.known_at) as kept
             inner join rec.popular on kept.product_id = popular.product_id
+            where among is null or popular.product_no in (select unnest(among))
         );
-    elsif row_security_active('rec.popular') then
-        among := array(select popular.product_no from rec.popular);
     end if;
     return query
     with part as (

@@ -280,6 +280,10 @@ def test_an_ignored_purchase_says_nothing_and_stays_bought(shop: Database):
         ("rec.recommend('c0000', ignore => '[]')", "ignore is .*only key allowed"),
         ("rec.recommend('c0000', ignore => '{\"triples\": []}')", 'only key allowed is "products"'),
         ("rec.recommend('c0000', ignore => '{\"products\": \"p001\"}')", "must be an array"),
+        (
+            "rec.recommend('c0000', ignore => '{\"products\": [null]}')",
+            "must be an array of product",
+        ),
         ("rec.explain('c0000', 'p099')", 'no product "p099" was known'),
         ("rec.similar_products('p099', 3)", 'no product "p099" was known'),
         ("rec.similar_products('p001', -1)", "k is -1"),
