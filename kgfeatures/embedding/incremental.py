@@ -18,68 +18,20 @@ import numpy as np
 import torch
 
 from kgfeatures.embedding import score_function, settings_for
-from kgfeatures.embedding.adagrad import Adagrad
 from kgfeatures.embedding.base import GraphVectors, check_triples, with_inverses
-from kgfeatures.embedding.sampling import Questions, Sampler
-from kgfeatures.embedding.training import Trainer
+from kgfeatures.embedding.newcomers import NewcomerTrainer
 from kgfeatures.errors import DataError
 from kgfeatures.threads import torch_threads
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kgfeatures.embedding.base import ScoreFunction, TrainingSettings
     from kgfeatures.types import FloatArray, IntArray
 
 EPOCHS = 8
 LEARNING_RATE = 0.3
-OVERDRAWN = 4
-REPLAYED = 3
+REPLAYED = 2
 SWEEPS = 3
 CONTINUED = 3  # the purpose of these random numbers, see training and sampling
-
-
-class IncrementalSampler(Sampler):
-    """Batches whose wrong answers are new entities `OVERDRAWN` times as often, half at most."""
-
-    def __init__(
-        self,
-        triples: NDArray[np.int32],
-        questions: Questions,
-        settings: TrainingSettings,
-        n_old: int,
-    ) -> None:
-        batch_size = min(settings.batch_size, len(triples))
-        super().__init__(triples, questions, batch_size, settings.negatives, settings.seed)
-        self.n_old = n_old
-        share = OVERDRAWN * (self.n_entities - n_old) / self.n_entities
-        most = min(self.negatives // 2, self.n_entities - n_old)
-        self.new = min(most, max(1, round(self.negatives * share)))
-        self.negatives = self.new + min(self.negatives - self.new, n_old)
-
-    def _draw(self, rng: np.random.Generator) -> IntArray:
-        new = rng.choice(self.n_entities - self.n_old, self.new, replace=False, shuffle=False)
-        old = rng.choice(self.n_old, self.negatives - self.new, replace=False, shuffle=False)
-        return np.concatenate([new + self.n_old, old])
-
-
-class IncrementalTrainer(Trainer):
-    """Moves the entities after the first `n_old` only."""
-
-    def __init__(
-        self,
-        model: ScoreFunction,
-        triples: IntArray,
-        sampler: IncrementalSampler,
-        tables: tuple[FloatArray, FloatArray],
-        settings: TrainingSettings,
-    ) -> None:
-        entities, relations = tables
-        super().__init__(model, triples, (len(entities), len(relations) // 2), settings)
-        self.sampler = sampler
-        self.steps = self.default_steps()
-        self.entities = Adagrad(torch.from_numpy(entities), frozen=sampler.n_old)
-        self.relations = Adagrad(torch.from_numpy(relations), frozen=len(relations))
 
 
 def partial_fit(
@@ -114,7 +66,9 @@ def partial_fit(
         raise DataError(f"n_entities is {n_entities}; pass more than the {n_old} old ones")
     check_triples(new_triples, n_entities, vectors.n_relations)
     check_triples(old_triples, n_old, vectors.n_relations)
-    base = settings or settings_for(vectors.model, epochs=EPOCHS, learning_rate=LEARNING_RATE)
+    base = settings or settings_for(
+        vectors.model, dim=dim, epochs=EPOCHS, learning_rate=LEARNING_RATE
+    )
     # New entities are overdrawn: a wrong answer stands for no others.
     chosen = replace(base, dim=dim, epochs=base.epochs or EPOCHS, estimate_all=False, dropout=0.0)
     rng = np.random.default_rng(chosen.seed)
@@ -122,20 +76,11 @@ def partial_fit(
         entities = placed(function, vectors, new_triples, n_entities, rng)
         size = min(len(old_triples), REPLAYED * len(new_triples))
         replayed = old_triples[rng.choice(len(old_triples), size, replace=False)]
-        known = np.concatenate([old_triples, new_triples]).astype(np.int32)
-        learned = np.concatenate([replayed, new_triples]).astype(np.int32)
-        questions = Questions(known, n_entities, vectors.n_relations)
-        sampler = IncrementalSampler(learned, questions, chosen, n_old)
-        trainer = IncrementalTrainer(
-            function,
-            learned.astype(np.int64),
-            sampler,
-            (entities, vectors.relations.copy()),
-            chosen,
-        )
-        while trainer.done < trainer.steps:
-            trainer.step()
-    return trainer.vectors()
+        known = np.concatenate([old_triples, new_triples])
+        learned = np.concatenate([replayed, new_triples])
+        tables = entities, vectors.relations.copy()
+        trainer = NewcomerTrainer(function, tables, n_old, known, learned, chosen)
+        return trainer.run()
 
 
 def placed(

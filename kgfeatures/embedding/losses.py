@@ -82,9 +82,24 @@ class Loss(ABC):
 
     @abstractmethod
     def __call__(
-        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+        self,
+        query: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        masked: Masked,
+        beyond: Tensor | None = None,
     ) -> Gradients:
-        """Return the loss of (n, dim) queries with their targets, against (K, dim) negatives."""
+        """Return the loss of (n, dim) queries with their targets, against (K, dim) negatives.
+
+        Parameters
+        ----------
+        beyond : (n,) what further wrong answers add to each question, as `log_sum` gives it; a
+            constant, whatever the query does.
+        """
+
+    @abstractmethod
+    def log_sum(self, query: Tensor, negative: Tensor, masked: Masked) -> Tensor:
+        """Return log(weight · Σ exp(score(q, n))) of each question, (n,)."""
 
 
 class Distance(Loss):
@@ -111,17 +126,19 @@ class Distance(Loss):
         self.right[:, dim + 2 : dim + 4] = 1
 
     def __call__(
-        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+        self,
+        query: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        masked: Masked,
+        beyond: Tensor | None = None,
     ) -> Gradients:
         """Return the loss and its gradients: see `Loss`."""
         dim, n = self.dim, len(query)
         left, right, table = self.left[:n], self.right, self.table[:n]
-        rounded = self._squares(left, query, dim + 2)
-        left[:, :dim] = rounded * -2
-        right[:, :dim] = self._squares(right, negative, dim)
-        torch.mm(left, right.T, out=table)
-        masked.fill(table, torch.inf)
-        total = self._weights(table).mul_(self.weight)
+        total = self._compare(query, negative, masked)
+        if beyond is not None:
+            total += beyond.exp()
 
         away = query - target
         distance = torch.linalg.vector_norm(away, dim=1).clamp_(min=SMALLEST_SQUARED_DISTANCE**0.5)
@@ -138,6 +155,20 @@ class Distance(Loss):
         to_negative = forth[:, :dim].mul_(-0.5).addcmul_(forth[:, dim, None], negative, value=-1)
         loss = float((distance + total.log()).sum())
         return Gradients(loss, to_query, to_target.neg_(), to_negative)
+
+    def log_sum(self, query: Tensor, negative: Tensor, masked: Masked) -> Tensor:
+        """Return log(weight · Σ exp(score(q, n))) of each question, (n,)."""
+        return self._compare(query, negative, masked).log_()
+
+    def _compare(self, query: Tensor, negative: Tensor, masked: Masked) -> Tensor:
+        """Fill the table with exp(−D) / D; return weight · Σ exp(−D) of each question."""
+        left, right, table = self.left[: len(query)], self.right, self.table[: len(query)]
+        rounded = self._squares(left, query, self.dim + 2)
+        left[:, : self.dim] = rounded * -2
+        right[:, : self.dim] = self._squares(right, negative, self.dim)
+        torch.mm(left, right.T, out=table)
+        masked.fill(table, torch.inf)
+        return self._weights(table).mul_(self.weight)
 
     def _squares(self, factor: Tensor, vectors: Tensor, column: int) -> Tensor:
         """Write ‖v‖² of the rounded vectors into two columns; return the rounded vectors."""
@@ -164,7 +195,12 @@ class Product(Loss):
     """score = q · n."""
 
     def __call__(
-        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+        self,
+        query: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        masked: Masked,
+        beyond: Tensor | None = None,
     ) -> Gradients:
         """Return the loss and its gradients: see `Loss`."""
         table = self.table[: len(query)]
@@ -172,10 +208,12 @@ class Product(Loss):
         torch.mm(left, right.T, out=table)
         masked.fill(table, -torch.inf)
         score = (query * target).sum(1)
-        total, top = self._weights(table, score)
+        total, top = self._weights(table, score if beyond is None else score.maximum(beyond))
 
         right_weight = torch.exp(score - top)
         total.mul_(self.weight).add_(right_weight)
+        if beyond is not None:
+            total += torch.exp(beyond - top)
         share = (self.weight / total).unsqueeze(1)
         pull = (right_weight / total - 1).unsqueeze(1)
         to_query = torch.mm(table, right).float().mul_(share).addcmul_(pull, target)
@@ -183,8 +221,20 @@ class Product(Loss):
         loss = float((top + total.log() - score).sum())
         return Gradients(loss, to_query, pull * query, to_negative)
 
+    def log_sum(self, query: Tensor, negative: Tensor, masked: Masked) -> Tensor:
+        """Return log(weight · Σ exp(score(q, n))) of each question, (n,)."""
+        table = self.table[: len(query)]
+        torch.mm(query.to(self.dtype), negative.to(self.dtype).T, out=table)
+        masked.fill(table, -torch.inf)
+        lowest = torch.full((len(query),), torch.finfo(torch.float32).min)
+        total, top = self._weights(table, lowest)
+        return total.mul_(self.weight).log_().add_(top)
+
     def _weights(self, table: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
-        """Replace scores by exp(score − top), top being a row's largest; return Σ and top."""
+        """Replace scores by exp(score − top), top being the largest of a row and of `score`.
+
+        Returns Σ exp(score − top) of each row, and top.
+        """
         total, top = torch.empty(len(table)), torch.empty(len(table))
         for start in range(0, len(table), self.tile_rows):
             part = table[start : start + self.tile_rows]
@@ -202,7 +252,12 @@ class Manhattan(Loss):
     """score = −‖q − n‖₁: no matrix product, so float32 and torch's own gradient of it."""
 
     def __call__(
-        self, query: Tensor, target: Tensor, negative: Tensor, masked: Masked
+        self,
+        query: Tensor,
+        target: Tensor,
+        negative: Tensor,
+        masked: Masked,
+        beyond: Tensor | None = None,
     ) -> Gradients:
         """Return the loss and its gradients: see `Loss`."""
         leaves = query.detach().requires_grad_(), negative.detach().requires_grad_()
@@ -214,11 +269,19 @@ class Manhattan(Loss):
         right = away.abs().sum(1)
         right_weight = torch.exp(-right)
         total = weight.sum(1).add_(right_weight)
+        if beyond is not None:
+            total += beyond.exp()
         to_distance = weight.div_(total.unsqueeze(1)).neg_()
         to_query, to_negative = torch.autograd.grad(distance, leaves, to_distance)
         to_target = away.sign_().mul_((1 - right_weight / total).unsqueeze(1))
         loss = float((right + total.log()).sum())
         return Gradients(loss, to_query + to_target, to_target.neg(), to_negative)
+
+    def log_sum(self, query: Tensor, negative: Tensor, masked: Masked) -> Tensor:
+        """Return log(weight · Σ exp(score(q, n))) of each question, (n,)."""
+        weight = torch.exp(-torch.cdist(query, negative, p=1)).mul_(self.weight)
+        masked.fill(weight, 0)
+        return weight.sum(1).log_()
 
 
 def add_penalty(gradient: Tensor, values: Tensor, weight: float, *, pairs: bool) -> None:

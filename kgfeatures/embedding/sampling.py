@@ -83,6 +83,13 @@ class Questions:
         Questions 0 … B - 1 are (head, relation, ?), B … 2B - 1 are (?, relation, tail).
         """
         keys = np.concatenate([self._forth(head, relation), self._back(tail, relation)])
+        return self._masked(keys, negative)
+
+    def masked_for(self, anchor: IntArray, relation: IntArray, negative: IntArray) -> Masked:
+        """Return the same for questions (anchor, relation, ?), reciprocal relations counted."""
+        return self._masked(anchor * (2 * self.n_relations) + relation, negative)
+
+    def _masked(self, keys: IntArray, negative: IntArray) -> Masked:
         order = np.argsort(keys, kind="stable")
         sorted_keys = keys[order]
         first = np.flatnonzero(np.diff(sorted_keys, prepend=-1))

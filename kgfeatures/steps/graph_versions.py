@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kgfeatures.types import IntArray, Progress
 
 GRAPH = "graph"
-GRAPH_VERSION = "4"
+GRAPH_VERSION = "5"
 GRAPH_FEATURES = {"customer": "customer_graph_vector", "product": "product_graph_vector"}
 COMPARABLE = 0.5
 """The residual up to which a version can be compared with its predecessor."""

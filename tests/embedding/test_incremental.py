@@ -116,3 +116,21 @@ def test_start_vectors_have_to_fit_and_name_the_checkpoint(tmp_path: Path) -> No
     fit(MARKS, 60, 6, STILL, checkpoint_dir=tmp_path)
     with pytest.raises(DataError, match="other start"):
         fit(MARKS, 60, 6, STILL, start=base, checkpoint_dir=tmp_path)
+
+
+@pytest.mark.parametrize("model", ["transe_l1", "complex"])
+def test_new_entities_of_other_models_are_found_too(model: str) -> None:
+    settings = replace(SETTINGS, penalty=0.01 if model == "complex" else 0.0)
+    base = fit(MARKS[~IS_NEW & ~ASKED], 58, 6, settings, model=model)
+    grown = partial_fit(base, MARKS[~IS_NEW & ~ASKED], MARKS[IS_NEW & ~ASKED], 60, settings)
+    whole = fit(MARKS[~ASKED], 60, 6, settings, model=model)
+    assert metrics(grown, IS_NEW & ASKED) > 0.5 * metrics(whole, IS_NEW & ASKED)
+    before = evaluate(base, MARKS[~IS_NEW & ASKED], MARKS[~IS_NEW]).mrr
+    assert metrics(grown, ~IS_NEW & ASKED) > before - 0.05
+
+
+def test_an_update_without_triples_of_the_new_ones_places_them_somewhere() -> None:
+    base = fit(MARKS[~IS_NEW], 58, 6, TrainingSettings(dim=8, epochs=2))
+    grown = partial_fit(base, MARKS[~IS_NEW], MARKS[~IS_NEW][:4], 60)
+    assert grown.entities.shape == (60, 8)
+    assert np.isfinite(grown.entities).all()

@@ -76,14 +76,17 @@ def logits(operator: str, q: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("operator", sorted(LOSSES))
 @pytest.mark.parametrize("weight", [1.0, 3.0])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 4e-2)])
+@pytest.mark.parametrize("more", [False, True])
 def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
-    operator: str, weight: float, dtype: torch.dtype, tolerance: float
+    operator: str, weight: float, dtype: torch.dtype, tolerance: float, *, more: bool
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     q, target = torch.randn(2, 5, 4, generator=generator)
     wrong = torch.randn(7, 4, generator=generator)
     masked = Masked(torch.tensor([0, 0, 3]), torch.tensor([2, 6, 1]))
-    found = LOSSES[operator](8, 7, 4, dtype, weight)(q, target, wrong, masked)
+    further = torch.randn(6, 4, generator=generator) if more else torch.empty(0, 4)
+    beyond = torch.logsumexp(logits(operator, q, further), 1) if more else None
+    found = LOSSES[operator](8, 7, 4, dtype, weight)(q, target, wrong, masked, beyond)
 
     leaves = [x.double().requires_grad_() for x in (q, target, wrong)]
     cells = (masked.question, masked.column)
@@ -93,10 +96,13 @@ def test_loss_and_gradients_are_those_of_autograd_on_cross_entropy(
     to_wrong = to_wrong.index_put(cells, minus_infinity)
     to_right = logits(operator, leaves[0], leaves[1]).diagonal().unsqueeze(1)
     zeros = torch.zeros(5, dtype=torch.int64)
+    to_further = logits(operator, q.double(), further.double())  # a constant
     expected = torch.nn.functional.cross_entropy(
-        torch.cat([to_right, to_wrong], dim=1), zeros, reduction="sum"
+        torch.cat([to_right, to_wrong, to_further], dim=1), zeros, reduction="sum"
     )
     assert found.loss == pytest.approx(expected.item(), rel=tolerance)
+    sums = LOSSES[operator](8, 7, 4, dtype, weight).log_sum(q, wrong, masked)
+    np.testing.assert_allclose(sums, torch.logsumexp(to_wrong, 1).detach(), atol=tolerance)
     gradients = (found.query, found.target, found.negative)
     for gradient, right in zip(gradients, torch.autograd.grad(expected, leaves), strict=True):
         np.testing.assert_allclose(gradient, right, atol=tolerance)
@@ -132,7 +138,8 @@ def test_models_of_complex_numbers_refuse_an_odd_width(model: str) -> None:
 
 def test_known_answers_are_never_taken_for_wrong_ones() -> None:
     triples = grid(4).astype(np.int32)
-    batch = Sampler(triples, Questions(triples, 16, 2), 30, 10, seed=0).batch(1)
+    questions = Questions(triples, 16, 2)
+    batch = Sampler(triples, questions, 30, 10, seed=0).batch(1)
     both = with_inverses(np.column_stack([batch.head, batch.relation, batch.tail]), 2)
     true = {tuple(triple) for triple in with_inverses(grid(4), 2).tolist()}
     expected = {
@@ -142,8 +149,10 @@ def test_known_answers_are_never_taken_for_wrong_ones() -> None:
         if (anchor, relation, entity) in true
     }
     assert len(set(batch.negative.tolist())) == 10
-    masked = zip(batch.masked.question.tolist(), batch.masked.column.tolist(), strict=True)
-    assert sorted(masked) == sorted(expected)
+    again = questions.masked_for(both[:, 0], both[:, 1], batch.negative)
+    for masked in (batch.masked, again):
+        cells = zip(masked.question.tolist(), masked.column.tolist(), strict=True)
+        assert sorted(cells) == sorted(expected)
 
 
 @pytest.mark.parametrize("kind", [Sampler, RelationSampler])
