@@ -2,14 +2,18 @@
 
     python benchmarks/shop_update.py [DIR] --model transe --new 0.02
 
-DIR holds a shop with a dataset.yaml, for example complete_journey; without one a shop is generated.
-The graph is who bought what, and the relations of the products that were bought. Protocol:
-- 2 % of the customers and of the products are new: none of their triples is learned at first. A
-  tenth of all triples is asked, if both ends stand in others that are learned;
+DIR holds a shop with a dataset.yaml, for example complete_journey, or a benchmark graph as
+benchmarks/kge.py reads it; without one a shop is generated. A shop's graph is who bought what, and
+the relations of the products that were bought. Protocol:
+- 2 % of the customers and of the products are new (of a benchmark graph: of all entities): none of
+  their triples is learned at first. A tenth of all triples is asked (of a benchmark graph: those of
+  --split), if both ends stand in others that are learned;
 - "updated": `partial_fit` of the new ones' triples over a training of the others', with the
-  settings of the step; "anew": one training of all of it, with the settings of `embed graph`;
-- both sides of a triple are ranked among all entities seen in the relation's place, new ones too,
-  other true answers left out; "of new entities": triples with a new end;
+  settings of the step; "anew": one training of all of it, with the settings of `embed graph`, for a
+  benchmark graph with those of `fit`;
+- both sides of a triple are ranked among all entities seen in the relation's place (of a benchmark
+  graph: among all), new ones too, other true answers left out; "of new entities": triples with a
+  new end;
 - "of others": triples without; `before` is their MRR before the update, among the old entities.
 
 The last line is one JSON object: `share_of_anew` is the new entities' MRR, updated to anew;
@@ -24,17 +28,21 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import kge
 import numpy as np
 from shop_graph import Shop, learn, read
 
 from kgfeatures.datasets import generate
-from kgfeatures.embedding import shop_settings
+from kgfeatures.embedding import settings_for, shop_settings
 from kgfeatures.embedding.candidates import Candidates
 from kgfeatures.embedding.evaluation import by_relation, ranks
 from kgfeatures.embedding.incremental import EPOCHS, LEARNING_RATE, partial_fit
+from kgfeatures.embedding.trainer import fit
+from kgfeatures.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +62,11 @@ class Growth:
     old, new : what is learned at first, and what came later.
     asked_new, asked_old : what is asked, with a new end and without.
     known : all of it.
+    is_shop : rank among who was seen in the relation's place, else among all.
     """
 
+    name: str
+    is_shop: bool
     n_old: int
     n_entities: int
     relations: list[str]
@@ -71,7 +82,7 @@ class Growth:
         return np.concatenate([self.old, self.new])
 
 
-def grow(shop: Shop, share: float, rng: np.random.Generator) -> Growth:
+def of_shop(shop: Shop, share: float, rng: np.random.Generator) -> Growth:
     """Return a shop before and after some of its customers and products came."""
     triples, end = shop.triples, shop.n_customers + shop.n_products
     is_new = np.zeros(shop.n_entities, dtype=bool)
@@ -79,11 +90,32 @@ def grow(shop: Shop, share: float, rng: np.random.Generator) -> Growth:
     asked = rng.random(len(triples)) < ASKED
     left = triples[~asked]
     asked &= np.isin(triples[:, (0, 2)], left[:, (0, 2)]).all(axis=1)
-    later = is_new[triples[:, (0, 2)]].any(axis=1)
-    old, new = triples[~asked & ~later], triples[~asked & later]
+    parts = triples[~asked], triples[asked], triples
+    return grown((shop.name, True), shop.relations, is_new, parts, rng)
+
+
+def of_graph(graph: kge.Graph, share: float, rng: np.random.Generator, split: str) -> Growth:
+    """Return a benchmark graph before and after some of its entities came."""
+    names = [str(number) for number in range(graph.sizes[1])]
+    is_new = rng.random(graph.sizes[0]) < share
+    parts = graph.splits["train"], graph.splits[split], graph.known
+    return grown((graph.name, False), names, is_new, parts, rng)
+
+
+def grown(
+    name: tuple[str, bool],
+    relations: list[str],
+    is_new: np.ndarray,
+    parts: tuple[IntArray, IntArray, IntArray],
+    rng: np.random.Generator,
+) -> Growth:
+    """Return what is learned, asked and known (`parts`) of old entities and of new ones."""
+    learned, asked, known = parts
+    later = is_new[learned[:, (0, 2)]].any(axis=1)
+    old, new = learned[~later], learned[later]
     named = [np.unique(part[:, (0, 2)]) for part in (old, new)]
     order = np.concatenate([named[0], np.setdiff1d(named[1], named[0])])
-    place = np.full(shop.n_entities, -1)
+    place = np.full(len(is_new), -1)
     place[order] = np.arange(len(order))
 
     def numbered(part: IntArray) -> IntArray:
@@ -91,11 +123,11 @@ def grow(shop: Shop, share: float, rng: np.random.Generator) -> Growth:
         return found[(found >= 0).all(axis=1)]
 
     n_old = len(named[0])
-    questions = numbered(triples[asked])
+    questions = numbered(asked)
     is_late = (questions[:, (0, 2)] >= n_old).any(axis=1)
     some = rng.permutation(np.flatnonzero(~is_late))[:MOST_ASKED]
-    parts = numbered(old), numbered(new), questions[is_late], questions[some], numbered(triples)
-    return Growth(n_old, len(order), shop.relations, *parts)
+    rows = numbered(old), numbered(new), questions[is_late], questions[some], numbered(known)
+    return Growth(*name, n_old, len(order), relations, *rows)
 
 
 def timed(work: Callable[[], GraphVectors]) -> tuple[GraphVectors, float]:
@@ -105,9 +137,11 @@ def timed(work: Callable[[], GraphVectors]) -> tuple[GraphVectors, float]:
 
 
 def mrr(vectors: GraphVectors, asked: IntArray, growth: Growth) -> dict[str, float]:
-    """Return the MRR of triples among who was seen in the relation's place, and by relation."""
+    """Return the MRR of triples, of a shop by relation, too."""
     sizes = len(vectors.entities), len(growth.relations)
     inside = [t[(t[:, (0, 2)] < sizes[0]).all(axis=1)] for t in (growth.learned, growth.known)]
+    if not growth.is_shop:
+        return {"all": ranks(vectors, asked, inside[1]).metrics().mrr}
     found = ranks(vectors, asked, inside[1], Candidates.seen(inside[0], sizes))
     each = by_relation(found, asked)
     named = {growth.relations[number]: each[number].mrr for number in sorted(each)}
@@ -117,16 +151,18 @@ def mrr(vectors: GraphVectors, asked: IntArray, growth: Growth) -> dict[str, flo
 def compared(growth: Growth, model: str, settings: TrainingSettings) -> dict[str, Any]:
     """Return what an update and a training anew know of new entities and of others."""
     n_relations = len(growth.relations)
-    base, at_first = timed(
-        lambda: learn(growth.old, (growth.n_old, n_relations), settings, model, {})
-    )
+
+    def trained(triples: IntArray, n_entities: int) -> GraphVectors:
+        if growth.is_shop:
+            return learn(triples, (n_entities, n_relations), settings, model, {})
+        return fit(triples, n_entities, n_relations, settings, model=model)
+
+    base, at_first = timed(partial(trained, growth.old, growth.n_old))
     brief = replace(settings, epochs=EPOCHS, learning_rate=LEARNING_RATE)
     updated, update = timed(
         lambda: partial_fit(base, growth.old, growth.new, growth.n_entities, brief)
     )
-    anew, training = timed(
-        lambda: learn(growth.learned, (growth.n_entities, n_relations), settings, model, {})
-    )
+    anew, training = timed(partial(trained, growth.learned, growth.n_entities))
     of_new = {name: mrr(v, growth.asked_new, growth) for name, v in (("u", updated), ("a", anew))}
     of_old = [mrr(v, growth.asked_old, growth)["all"] for v in (base, updated, anew)]
     return {
@@ -146,23 +182,41 @@ def rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def main() -> None:
-    """Train, update, train anew, print one JSON object."""
+def arguments() -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help="a generated shop if there is none")
     parser.add_argument("--model", default="transe", choices=("transe", "distmult", "complex"))
-    parser.add_argument("--dim", type=int, default=64)
+    parser.add_argument("--dim", type=int, help="by default what suits the graph")
     parser.add_argument("--epochs", type=int, help="of the trainings; by default what suits them")
     parser.add_argument("--new", type=float, default=0.02, help="share of customers and products")
+    parser.add_argument("--split", choices=kge.SPLITS[1:], default="test", help="of a benchmark")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def prepared(given: argparse.Namespace) -> tuple[Growth, TrainingSettings]:
+    """Return the graph of the command line and the settings of its trainings."""
+    rng = np.random.default_rng(given.seed)
+    named = {name: getattr(given, name) for name in ("dim", "epochs", "seed")}
+    changes = {name: value for name, value in named.items() if value is not None}
     if given.folder and not (given.folder / "dataset.yaml").exists():
-        print(f"{given.folder} holds no dataset.yaml; name another folder", file=sys.stderr)
-        sys.exit(2)
+        graph = kge.read(given.folder)
+        growth = of_graph(graph, given.new, rng, given.split)
+        return growth, settings_for(given.model, graph.shape, **changes)
     with tempfile.TemporaryDirectory() as made:
         shop = read(given.folder or generate(1500, 600, 365, 0, folder=Path(made) / "shop"))
-    growth = grow(shop, given.new, np.random.default_rng(given.seed))
-    settings = shop_settings(given.model, dim=given.dim, epochs=given.epochs, seed=given.seed)
+    return of_shop(shop, given.new, rng), shop_settings(given.model, **changes)
+
+
+def main() -> None:
+    """Train, update, train anew, print one JSON object."""
+    given = arguments()
+    try:
+        growth, settings = prepared(given)
+    except (DataError, OSError) as error:
+        print(f"{error}, or that of a shop with a dataset.yaml", file=sys.stderr)
+        sys.exit(2)
     counts = {
         "entities": growth.n_entities,
         "new_entities": growth.n_entities - growth.n_old,
@@ -171,10 +225,11 @@ def main() -> None:
         "asked_of_new": len(growth.asked_new),
         "asked_of_others": len(growth.asked_old),
     }
-    print(f"{shop.name}: {counts}", flush=True)
-    names = {name: getattr(given, name) for name in ("model", "dim", "epochs", "seed")}
+    print(f"{growth.name}: {counts}", flush=True)
+    passes = settings.passes(len(growth.old))
+    names = {"model": given.model, "dim": settings.dim, "passes": passes, "seed": given.seed}
     found = compared(growth, given.model, settings)
-    print(json.dumps({"shop": shop.name, **names, **counts} | rounded(found)))
+    print(json.dumps({"graph": growth.name, **names, **counts} | rounded(found)))
 
 
 if __name__ == "__main__":
