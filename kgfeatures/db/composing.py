@@ -50,7 +50,7 @@ def formatted(text: LiteralString, *parts: Statement) -> Statement:
     return sql.SQL(text).format(*parts)
 
 
-def template(called: str, **parts: Statement) -> Statement:
+def template(called: str, **parts: Statement) -> sql.Composed:
     """Return the template "topic.template" with {part} filled in.
 
     Raises

@@ -13,6 +13,7 @@ from psycopg.types import TypeInfo
 
 from kgfeatures.db import decode, queries
 from kgfeatures.db.binary import KINDS, SIGNATURE, TRAILER
+from kgfeatures.db.composing import template
 from kgfeatures.db.encode import pack, pieces
 from kgfeatures.db.failures import translated
 from kgfeatures.db.tabular import Place, columns_of, rows_of
@@ -142,7 +143,7 @@ def read_table(
     columns = queries.fetch(conn, "transport.columns", target=table)
     if not columns:
         raise UnknownNameError(f"no table {table!r}; name it schema.table, or create it first")
-    query = sql.SQL("select * from {}").format(sql.Identifier(*table.split(".")))
+    query = template("composing.everything", source=sql.Identifier(*table.split(".")))
     if since is not None:
         kinds = {row["name"]: row["type"] for row in columns}
         if kinds.get(since[0]) not in {"date", "timestamp", "timestamptz"}:
@@ -236,7 +237,8 @@ def _prepared(
     params: dict[str, object] | None,
 ) -> tuple[list[str], list[Kind], sql.Composed]:
     """Return the columns of a query and the COPY that sends them in known types."""
-    described = conn.execute(sql.SQL("select * from (\n") + query + sql.SQL("\n) limit 0"), params)
+    source = sql.SQL("(\n") + query + sql.SQL("\n)")
+    described = conn.execute(template("composing.described", source=source), params)
     columns = described.description or []
     names = [column.name for column in columns]
     if len(set(names)) < len(names):

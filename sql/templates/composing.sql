@@ -6,6 +6,11 @@ select *
 from {source} as source
 where false;
 
+-- name: everything
+-- All rows of a source.
+select *
+from {source};
+
 -- name: types
 -- One row: the types of a source's columns, as PostgreSQL writes them.
 with source as (

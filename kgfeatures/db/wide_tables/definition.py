@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from kgfeatures.db import queries
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.indexes import create_indexes
 from kgfeatures.errors import DataError
 
@@ -37,19 +38,14 @@ WIDER = {
 
 def create(conn: Connection[TupleRow], table: Table, *, bare: bool = False) -> None:
     """Make a table that does not exist yet; `bare` leaves key and indexes out, for a bulk load."""
-    conn.execute(
-        sql.SQL("create table {} ({})").format(
-            table.identifier,
-            sql.SQL(", ").join(
-                [
-                    *(_declared(key, required=True) for key in table.keys),
-                    *(_declared(column) for column in table.features),
-                    sql.SQL("{} timestamptz not null").format(sql.Identifier(table.event)),
-                    sql.SQL("{} timestamptz").format(sql.Identifier(table.created)),
-                ]
-            ),
-        )
-    )
+    definitions = [
+        *(_declared(key, required=True) for key in table.keys),
+        *(_declared(column) for column in table.features),
+        sql.SQL("{} timestamptz not null").format(sql.Identifier(table.event)),
+        sql.SQL("{} timestamptz").format(sql.Identifier(table.created)),
+    ]
+    columns = sql.SQL(", ").join(definitions)
+    conn.execute(template("composing.create_table", table=table.identifier, definitions=columns))
     if not bare:
         add_key(conn, table)
         create_indexes(conn, table)
@@ -59,7 +55,7 @@ def create(conn: Connection[TupleRow], table: Table, *, bare: bool = False) -> N
 def add_key(conn: Connection[TupleRow], table: Table) -> None:
     """Add the primary key."""
     keys = sql.SQL(", ").join(key.identifier for key in table.keys)
-    conn.execute(sql.SQL("alter table {} add primary key ({})").format(table.identifier, keys))
+    conn.execute(template("wide_definitions.add_key", table=table.identifier, keys=keys))
 
 
 def describe(conn: Connection[TupleRow], table: Table) -> None:
@@ -92,18 +88,21 @@ def adapt(conn: Connection[TupleRow], found: Table, wanted: Table) -> list[str]:
         drop(conn, found)
         create(conn, wanted)
         return [f"{wanted.title} has another key now"]
+    there = found.identifier
     old = {column.column: column for column in found.features}
     new = {column.column: column for column in wanted.features}
     for name, column in new.items():
         if name not in old:
-            _alter(conn, found, sql.SQL("add column {}").format(_declared(column)))
+            added = {"name": column.identifier, "kind": _kind(column)}
+            conn.execute(template("wide_definitions.add_column", table=there, **added))
             done.append(f"{wanted.title}.{name} was added")
         elif not fits(old[name].type, column.type):
             _retype(conn, found, old[name], column)
             done.append(f"{wanted.title}.{name} is {column.type} now")
     for name, column in old.items():
         if name not in new:
-            _alter(conn, found, sql.SQL("drop column {}").format(column.identifier))
+            gone = column.identifier
+            conn.execute(template("wide_definitions.drop_column", table=there, name=gone))
             done.append(f"{wanted.title}.{name} left the feature view and was dropped")
     describe(conn, wanted)
     return done
@@ -127,22 +126,21 @@ def fits(old: str, new: str) -> bool:
 
 def drop(conn: Connection[TupleRow], table: Table) -> None:
     """Drop a table."""
-    conn.execute(sql.SQL("drop table {}").format(table.identifier))
+    conn.execute(template("wide_definitions.drop", table=table.identifier))
 
 
 def _declared(column: Column, *, required: bool = False) -> sql.Composed:
-    kind = sql.SQL(column.type)  # pyright: ignore[reportArgumentType]  from our own list of types
     end = sql.SQL(" not null") if required else sql.SQL("")
-    return sql.SQL("{} {}{}").format(column.identifier, kind, end)
+    return sql.SQL("{} {}{}").format(column.identifier, _kind(column), end)
+
+
+def _kind(column: Column) -> sql.SQL:
+    return sql.SQL(column.type)  # pyright: ignore[reportArgumentType]  from our own list of types
 
 
 def _comment(conn: Connection[TupleRow], table: Table, column: str, text: str) -> None:
     name = sql.Identifier(table.schema, table.name, column)
     conn.execute(sql.SQL("comment on column {} is {}").format(name, sql.Literal(text or None)))
-
-
-def _alter(conn: Connection[TupleRow], table: Table, action: sql.Composed) -> None:
-    conn.execute(sql.SQL("alter table {} {}").format(table.identifier, action))
 
 
 def _same_keys(found: Table, wanted: Table) -> bool:
@@ -167,12 +165,13 @@ def _retype(conn: Connection[TupleRow], table: Table, old: Column, new: Column) 
     for row in queries.fetch(conn, "features_online.indexes", schema=table.schema, name=table.name):
         if re.search(rf"\W{re.escape(old.column)}\W", row["definition"]):
             index = sql.Identifier(table.schema, row["name"])
-            conn.execute(sql.SQL("drop index {}").format(index))
-    kind = sql.SQL(new.type)  # pyright: ignore[reportArgumentType]  from our own list of types
+            conn.execute(template("wide_definitions.drop_index", index=index))
+    kind = _kind(new)
     value = sql.SQL("{}::{}").format(old.identifier, kind)
     if not is_wider(old.type, new.type):
         value = sql.SQL("null::{}").format(kind)
-    _alter(conn, table, sql.SQL("alter {} type {} using {}").format(old.identifier, kind, value))
+    parts = {"name": old.identifier, "kind": kind, "value": value}
+    conn.execute(template("wide_definitions.retype", table=table.identifier, **parts))
 
 
 def is_wider(old: str, new: str) -> bool:

@@ -334,6 +334,6 @@ def _take_place(conn: Connection[TupleRow], old: Table, wanted: Table, fresh: Ta
     with without_views(conn, old):
         drop(conn, old)
         name = sql.Identifier(wanted.name)
-        conn.execute(sql.SQL("alter table {} rename to {}").format(fresh.identifier, name))
+        conn.execute(template("wide_definitions.rename", table=fresh.identifier, name=name))
         rename_indexes(conn, fresh, wanted)
     return row[0] if row else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, LiteralString
 from psycopg import sql
 
 from kgfeatures.db import queries
+from kgfeatures.db.composing import template
 from kgfeatures.db.wide_tables.tables import short_name
 from kgfeatures.errors import DataError
 
@@ -65,7 +66,8 @@ def create_indexes(conn: Connection[TupleRow], table: Table) -> None:
         conn.execute(definition)
     for name in there.keys() - wanted.keys():
         if name.startswith(_prefix(table)) and name.endswith(("_hnsw", "_words")):
-            conn.execute(sql.SQL("drop index {}").format(sql.Identifier(table.schema, name)))
+            index = sql.Identifier(table.schema, name)
+            conn.execute(template("wide_definitions.drop_index", index=index))
 
 
 def wanted_indexes(table: Table) -> dict[str, sql.Composed]:
@@ -76,13 +78,20 @@ def wanted_indexes(table: Table) -> dict[str, sql.Composed]:
         if kind and metric and column.dim and column.dim <= WIDEST[kind]:
             name = index_name(table, column, f"{metric}_hnsw")
             operators = sql.SQL(kind) + sql.SQL("_") + sql.SQL(METRICS[metric][1])  # pyright: ignore[reportArgumentType]
-            found[name] = sql.SQL("create index {} on {} using hnsw ({} {})").format(
-                sql.Identifier(name), table.identifier, column.identifier, operators
+            found[name] = template(
+                "wide_definitions.nearest_index",
+                name=sql.Identifier(name),
+                table=table.identifier,
+                vector=column.identifier,
+                operators=operators,
             )
         if column.words:
             name = index_name(table, column, "words")
-            found[name] = sql.SQL("create index {} on {} using gin ((online.tokens({})))").format(
-                sql.Identifier(name), table.identifier, column.identifier
+            found[name] = template(
+                "wide_definitions.words_index",
+                name=sql.Identifier(name),
+                table=table.identifier,
+                words=column.identifier,
             )
     return found
 
@@ -101,8 +110,8 @@ def rename_indexes(conn: Connection[TupleRow], before: Table, after: Table) -> N
     pairs = list(zip(old, new, strict=True))
     pairs.append((short_name(f"{before.name}_pkey"), short_name(f"{after.name}_pkey")))
     for one, other in pairs:
-        name = sql.Identifier(before.schema, one)
-        conn.execute(sql.SQL("alter index {} rename to {}").format(name, sql.Identifier(other)))
+        index, name = sql.Identifier(before.schema, one), sql.Identifier(other)
+        conn.execute(template("wide_definitions.rename_index", index=index, name=name))
 
 
 def _prefix(table: Table) -> str:

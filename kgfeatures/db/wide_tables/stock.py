@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from kgfeatures.db import queries
+from kgfeatures.db.composing import template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,7 @@ def is_stock(conn: Connection[TupleRow], schema: str, name: str) -> bool:
 
 def rows_by_key(conn: Connection[TupleRow], schema: str, name: str) -> Iterator[TupleRow]:
     """Yield key, feature, value, event and created time; the rows of one key together."""
-    query = sql.SQL(
-        "select entity_key, feature_name, value, event_ts, created_ts from {} order by entity_key"
-    ).format(sql.Identifier(schema, name))
+    query = template("wide_definitions.stock_rows", table=sql.Identifier(schema, name))
     with conn.cursor(name="kgfeatures_stock") as cursor:
         cursor.itersize = 5000
         cursor.execute(query)
@@ -36,4 +35,4 @@ def rows_by_key(conn: Connection[TupleRow], schema: str, name: str) -> Iterator[
 
 def drop_table(conn: Connection[TupleRow], schema: str, name: str) -> None:
     """Drop a table."""
-    conn.execute(sql.SQL("drop table {}").format(sql.Identifier(schema, name)))
+    conn.execute(template("wide_definitions.drop", table=sql.Identifier(schema, name)))

@@ -60,22 +60,22 @@ def upsert(conn: Connection[TupleRow], table: Table, rows: Mapping[str, pa.Array
     columns = table.columns
     given = [columns[name] for name in rows if name in columns]
     temporary = sql.Identifier(LOADED)
+    definitions = [
+        *(_declared(column) for column in given),
+        sql.SQL("{} timestamptz").format(sql.Identifier(table.event)),
+        sql.SQL("{} timestamptz").format(sql.Identifier(table.created)),
+    ]
     conn.execute(
-        sql.SQL("create temporary table {} ({}) on commit drop").format(
-            temporary,
-            sql.SQL(", ").join(
-                [
-                    *(_declared(column) for column in given),
-                    sql.SQL("{} timestamptz").format(sql.Identifier(table.event)),
-                    sql.SQL("{} timestamptz").format(sql.Identifier(table.created)),
-                ]
-            ),
+        template(
+            "composing.create_temporary",
+            table=temporary,
+            definitions=sql.SQL(", ").join(definitions),
         )
     )
     named = {columns[name].column if name in columns else name: rows[name] for name in rows}
     transport.copy_in(conn, f"pg_temp.{LOADED}", named)
-    kept = merge(conn, table, given, sql.SQL("select * from {}").format(temporary))
-    conn.execute(sql.SQL("drop table {}").format(temporary))
+    kept = merge(conn, table, given, template("composing.everything", source=temporary))
+    conn.execute(template("wide_definitions.drop", table=temporary))
     return kept
 
 
@@ -146,11 +146,9 @@ def set_width(conn: Connection[TupleRow], table: Table, column: Column, dim: int
     wide = replace(column, type=f"{column.vector_type}({dim})")
     kind = sql.SQL(wide.type)  # pyright: ignore[reportArgumentType]  from our own list of types
     with without_views(conn, table):
-        conn.execute(
-            sql.SQL("alter table {} alter {} type {}").format(
-                table.identifier, wide.identifier, kind
-            )
-        )
+        value = sql.SQL("{}::{}").format(wide.identifier, kind)
+        parts = {"name": wide.identifier, "kind": kind, "value": value}
+        conn.execute(template("wide_definitions.retype", table=table.identifier, **parts))
     features = tuple(wide if one.name == column.name else one for one in table.features)
     widened = replace(table, features=features)
     create_indexes(conn, widened)
