@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from kgfeatures.cli.progress import terminal_progress
 from kgfeatures.cli.report import report
 from kgfeatures.cli.speech import say
 from kgfeatures.db import connect
+from kgfeatures.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,7 +83,7 @@ def graph(  # noqa: PLR0913
     from kgfeatures.steps import embed
 
     settings = shop_settings(model, dim=dim, epochs=epochs, threads=threads, seed=seed)
-    choice = Choice(tuple(without or ()), dict(_weight(text) for text in weight or ()))
+    choice = Choice(tuple(without or ()), _weights(weight or ()))
     with connect() as database, terminal_progress() as progress:
         result = embed.run_graph(
             database,
@@ -183,6 +187,14 @@ def expire(
         say(f"no version of {alias} was replaced more than {keep_days} days ago")
 
 
+def _weights(texts: Iterable[str]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for name, weight in map(_weight, texts):
+        if weights.setdefault(name, weight) != weight:
+            raise DataError(f"{name} has the weights {weights[name]} and {weight}; choose one")
+    return weights
+
+
 def _weight(text: str) -> tuple[str, float]:
     relation, _, number = text.rpartition("=")
     try:
@@ -194,4 +206,7 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return moment if moment is None else moment.replace(tzinfo=UTC)
+    """Return a moment in UTC; it is taken for UTC unless it names its own offset."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -177,6 +177,10 @@ declare
     expired int;
 begin
     perform emb.model_in_use(alias);
+    if kept is null or kept < interval '0' then
+        raise exception 'versions are to be kept for %; it must be at least 0 days', coalesce(kept::text, 'null')
+            using errcode = '22023', hint = 'How long after it was replaced a version stays readable.';
+    end if;
     for expired in
         select version.model_id from emb.lineage(expire.alias) as version
         where not version.in_use and version.readable and version.retired_at < now() - kept

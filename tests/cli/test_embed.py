@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from kgfeatures.cli.embed import app
 from kgfeatures.errors import DatabaseError, DataError, UnknownNameError
 from kgfeatures.graph import vectors
+from kgfeatures.steps import embed
 from kgfeatures.types import entity_ids
 
 if TYPE_CHECKING:
@@ -81,6 +82,43 @@ def test_what_was_replaced_long_ago_is_removed_and_says_so(run, db: Database) ->
     [used, gone] = run("versions").splitlines()
     assert (used.split()[2], gone.split()[1]) == (str(new), str(old))
     assert gone.endswith("vectors removed")
+
+
+@pytest.mark.parametrize("days", ["-1", "-90"])
+def test_versions_are_not_kept_for_less_than_no_time(run, db: Database, days: str) -> None:
+    publish(db, "old")
+    publish(db, "new")
+    with pytest.raises(DatabaseError, match="to be kept for .*; it must be at least 0 days"):
+        run("expire", "--keep-days", days)
+    assert "vectors removed" not in run("versions")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2010-09-01", dt.datetime(2010, 9, 1, tzinfo=dt.UTC)),
+        ("2010-09-01T08:00:00+08:00", dt.datetime(2010, 9, 1, tzinfo=dt.UTC)),
+        ("2010-09-01T00:00:00Z", dt.datetime(2010, 9, 1, tzinfo=dt.UTC)),
+    ],
+)
+def test_a_moment_is_utc_unless_it_names_its_offset(
+    run, monkeypatch: pytest.MonkeyPatch, text: str, moment: dt.datetime
+) -> None:
+    asked: list[object] = []
+
+    def stop(_database: object, **named: object) -> None:
+        asked.append(named["known_at"])
+        raise DataError("enough")
+
+    monkeypatch.setattr(embed, "run_graph", stop)
+    with pytest.raises(DataError, match="enough"):
+        run("graph", "--known-at", text)
+    assert asked == [moment]
+
+
+def test_a_relation_has_one_weight(run) -> None:
+    with pytest.raises(DataError, match=r"bought has the weights 0\.5 and 2\.0; choose one"):
+        run("graph", "--weight", "bought=0.5", "--weight", "bought=2")
 
 
 def test_an_update_without_vectors_says_what_to_run(run) -> None:
