@@ -84,17 +84,9 @@ declare
     by_popular double precision;
     scales double precision[];
 begin
-    select
-        array[
-            max(blend.weight) filter (where signal = 'bought_together'),
-            max(blend.weight) filter (where signal = 'shared_triples'),
-            max(blend.weight) filter (where signal = 'text'),
-            max(blend.weight) filter (where signal = 'factors')
-        ],
-        coalesce(max(blend.weight) filter (where signal = 'graph_vector'), 0),
-        coalesce(max(blend.weight) filter (where signal = 'popular'), 0)
+    select weights.by_history, weights.by_graph, weights.by_popular
     into by_history, by_graph, by_popular
-    from rec.blend;
+    from rec.blend_weights() as weights;
     -- The best of all products, bought or not, scales to 1, whatever is ignored.
     if parts.ignored <> '{}' then
         scales := rec.highest(parts.customer_id, parts.known_at);

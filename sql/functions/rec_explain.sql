@@ -26,8 +26,8 @@ begin
     select * into target from rec.popular where popular.product_id = explain.product_id;
     select * into base from rec.basis(explain.customer_id);
     highest := rec.highest(explain.customer_id);
-    by_graph := coalesce((select weight from rec.blend where signal = 'graph_vector'), 0);
-    by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
+    select weights.by_graph, weights.by_popular into by_graph, by_popular
+    from rec.blend_weights() as weights;
     return query
     -- What each purchase adds to the score by each signal.
     with purchase as materialized (
@@ -39,10 +39,8 @@ begin
         from rec.history(explain.customer_id) as history
         inner join rec.neighbor_list as list
             on history.product_id = list.product_id and list.weighed
-        cross join (
-            values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
-        ) as signal (name, signal_no)
-        inner join rec.blend on signal.name = blend.signal and blend.weight > 0
+        cross join rec.signal
+        inner join rec.blend on signal.signal = blend.signal and blend.weight > 0
         -- Whether it is there is told ten times sooner than where.
         cross join lateral (
             select array_position(list.neighbors, 8 * target.product_no + signal.signal_no) as place

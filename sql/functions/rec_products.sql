@@ -11,9 +11,7 @@ select
 from rec.neighbor_list as list
 cross join
     lateral unnest(list.neighbors, list.weights) as entry (neighbor, weight)
-inner join (
-    values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
-) as signal (signal, signal_no) on signal.signal_no = entry.neighbor & 7
+inner join rec.signal on signal.signal_no = entry.neighbor & 7
 inner join rec.popular on popular.product_no = entry.neighbor >> 3;
 comment on view rec.product_neighbor is
 'Which products go with a product. One row per signal and ordered pair: weight is what a purchase of product_id adds to the signal''s score of neighbor_id, unbounded, higher is better. Packed in rec.neighbor_list.';
@@ -38,10 +36,8 @@ begin
             entry.weight / max(entry.weight) over (partition by blend.signal) as scaled
         from rec.neighbor_list as list
         cross join lateral unnest(list.neighbors, list.weights) as entry (neighbor, weight)
-        inner join (
-            values ('bought_together', 1), ('shared_triples', 2), ('text', 3), ('factors', 4)
-        ) as signal (name, signal_no) on signal.signal_no = entry.neighbor & 7
-        inner join rec.blend on signal.name = blend.signal
+        inner join rec.signal on signal.signal_no = entry.neighbor & 7
+        inner join rec.blend on signal.signal = blend.signal
         where list.product_id = similar_products.product_id and list.weighed
     ),
 

@@ -46,7 +46,7 @@ begin
     perform rec.require(k);
     ignored := rec.ignored_products(ignore);
     select * into base from rec.basis(recommend.customer_id, recommend.known_at, ignored);
-    by_popular := coalesce((select weight from rec.blend where signal = 'popular'), 0);
+    by_popular := (select weights.by_popular from rec.blend_weights() as weights);
     among := rec.visible();
     if recommend.filters is not null then
         among := array(
