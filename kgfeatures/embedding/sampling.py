@@ -200,29 +200,35 @@ class Sampler:
 
 
 class RelationSampler(Sampler):
-    """Batches of one relation each, so that what belongs to a relation is used for all of it.
+    """Batches of few relations, sorted by relation: runs of triples that have one in common.
+
+    What belongs to a relation is then used for a whole run. One run a batch would do so most often,
+    but the answers that a relation has in common would take one large step instead of many.
 
     Parameters
     ----------
     mixed : the sampler whose triples, seed and sizes these batches take.
+    runs : of a batch, each of `batch_size // runs` triples at most.
     """
 
-    def __init__(self, mixed: Sampler) -> None:
+    def __init__(self, mixed: Sampler, runs: int) -> None:
         super().__init__(
             mixed.triples, mixed.questions, mixed.batch_size, mixed.negatives, mixed.seed
         )
+        self.runs = min(runs, mixed.batch_size)
+        length = mixed.batch_size // self.runs
         counts = np.bincount(self.triples[:, 1])
-        parts = -(-counts // self.batch_size)
+        parts = -(-counts // length)
         relation, part = spread(np.zeros_like(parts), parts)
         first = np.cumsum(counts) - counts
-        self._start = first[relation] + part * self.batch_size
-        self._stop = np.minimum(self._start + self.batch_size, (first + counts)[relation])
+        self._start = first[relation] + part * length
+        self._stop = np.minimum(self._start + length, (first + counts)[relation])
         self._turn = np.arange(len(self._start))
 
     @property
     def steps_per_epoch(self) -> int:
         """The number of steps that visit every triple once."""
-        return len(self._start)
+        return -(-len(self._start) // self.runs)
 
     def _shuffle(self, rng: np.random.Generator) -> None:
         super()._shuffle(rng)
@@ -231,5 +237,5 @@ class RelationSampler(Sampler):
         self._turn = rng.permutation(len(self._start))
 
     def _chosen(self, place: int) -> NDArray[np.int32]:
-        turn = self._turn[place]
-        return self._order[self._start[turn] : self._stop[turn]]
+        turns = np.sort(self._turn[place * self.runs : (place + 1) * self.runs])
+        return self._order[spread(self._start[turns], self._stop[turns])[1]]

@@ -9,13 +9,15 @@ Lin et al. 2015, "Learning Entity and Relation Embeddings for Knowledge Graph Co
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kgfeatures.embedding.base import ScoreFunction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from kgfeatures.types import FloatArray
@@ -28,6 +30,7 @@ class TransR(ScoreFunction):
     scorer: ClassVar[str] = "transr"
     operator: ClassVar[str] = "<->"
     projects: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {"estimate_all": True, "usual_epochs": 16}
 
     def relation_width(self, dim: int) -> int:
         """Return dim + dim²: a translation and a matrix."""
