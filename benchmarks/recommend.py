@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=SHOP)
     parser.add_argument("--generated", action="store_true")
-    parser.add_argument("--time-split", type=parse_day)
+    parser.add_argument("--time-split", help="a day such as 2024-05-31")
     parser.add_argument("--refit", action=argparse.BooleanOptionalAction, default=None)
     parser.add_argument("--strict", action="store_false", dest="refit")
     parser.add_argument("--no-graph", action="store_false", dest="graph")
@@ -160,7 +160,7 @@ def main() -> None:
             if not (given.folder / "dataset.yaml").exists():
                 parser.exit(2, f"{given.folder} holds no dataset.yaml; name a folder that does\n")
             settings = EvaluationSettings(
-                time_split=given.time_split,
+                time_split=None if given.time_split is None else parse_day(given.time_split),
                 refit=given.refit,
                 graph=given.graph,
                 epochs=given.epochs,

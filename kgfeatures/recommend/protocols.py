@@ -93,7 +93,7 @@ def last_two_out(lines: Lines, *, refit: bool = False) -> Protocol:
 def time_split(lines: Lines, day: float, *, refit: bool = True) -> Protocol:
     """Hold out what was newly bought from `day` on; validation is the time before it.
 
-    That is as long as the test, at most a third of what is before `day`.
+    That is as many days as the test has, at most a third of what is before `day`.
 
     Raises
     ------
@@ -102,12 +102,14 @@ def time_split(lines: Lines, day: float, *, refit: bool = True) -> Protocol:
     begin, end = lines.day.min(initial=np.inf), lines.day.max(initial=-np.inf)
     if not begin < day <= end:
         raise DataError("the split lies outside the purchases; name a day between first and last")
-    earlier = day - min(end - day, (day - begin) / 3)
+    # The last day counts whole, also where times are days and it ends as it begins.
+    lasts = np.floor(end) + 1 - day
+    earlier = day - min(lasts, (day - begin) / 3)
     train, known = lines.purchases(before=earlier), lines.purchases(before=day)
     between = _between(lines, earlier, day)
     return Protocol(
         "time split",
-        f"what is new in the last {end - day:.0f} days is the test, in the "
+        f"what is new in the last {lasts:.0f} days is the test, in the "
         f"{day - earlier:.0f} days before validation; for the test models learn from "
         + ("all before it; " if refit else "what is before validation; "),
         _required(exam(train, train, between), "validation"),

@@ -15,6 +15,7 @@ from kgfeatures.errors import DataError
 from kgfeatures.extraction import extract
 from kgfeatures.graph import loading, triple_files
 from kgfeatures.graph.manifest import read_manifest
+from kgfeatures.graph.selection import require_few_rejected
 from kgfeatures.graph.things import Things, collect
 from kgfeatures.recommend import GraphDistance, Lines
 from kgfeatures.recommend.protocols import PARTS
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from kgfeatures.embedding.base import TrainingSettings
     from kgfeatures.embedding.trainer import Report
+    from kgfeatures.graph.manifest import Manifest
+    from kgfeatures.graph.section import Section
+    from kgfeatures.graph.selection import Loaded
     from kgfeatures.recommend import Purchases
     from kgfeatures.types import FloatArray, IntArray
 
@@ -170,22 +174,17 @@ def from_folder(folder: Path) -> Shop:
 
     Raises
     ------
-    DataError, ManifestError : the manifest or a file cannot be read; it names tables.
+    DataError, ManifestError : the manifest or a file cannot be read; it names tables; more than
+        one row in a hundred of a file cannot be loaded.
     """
     manifest = read_manifest(folder)
-    lines = [
-        loading.load(section, manifest, _no_database).rows.to_pandas()
-        for section in manifest.of("interactions")
-    ]
+    lines = [_load(section, manifest).rows.to_pandas() for section in manifest.of("interactions")]
     things = {"products": Things(), "customers": Things()}
     for kind, found in things.items():
         for section in manifest.of(kind):
-            collect(found, loading.load(section, manifest, _no_database))
+            collect(found, _load(section, manifest))
     said = [frame for found in things.values() for frame in found.triples]
-    said += [
-        triple_files.as_rows(loading.load(section, manifest, _no_database))
-        for section in manifest.of("triples")
-    ]
+    said += [triple_files.as_rows(_load(section, manifest)) for section in manifest.of("triples")]
     titles = things["products"].title
     triples: Any = pd.concat([*said, _extracted(titles)])
     return Shop(
@@ -206,6 +205,13 @@ def from_database(conn: Connection[TupleRow], name: str = "database") -> Shop:
         found["triples"],
         dict(zip(titles["product_id"], titles["title"], strict=True)),
     )
+
+
+def _load(section: Section, manifest: Manifest) -> Loaded:
+    """Return the rows of a section, as few of them rejected as a load allows."""
+    loaded = loading.load(section, manifest, _no_database)
+    require_few_rejected(loaded)
+    return loaded
 
 
 def _purchases(sources: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:

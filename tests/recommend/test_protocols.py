@@ -85,6 +85,14 @@ def test_a_time_split_asks_for_what_is_new_and_validates_on_the_days_before():
     assert pairs(protocol.test.learned) == {(0, 0), (1, 1), (0, 1), (1, 0), (2, 2)}
 
 
+def test_a_test_of_the_last_day_alone_is_validated_on_the_day_before():
+    days = [(0, 0, 0), (1, 1, 1), (2, 2, 2), (1, 2, 3), (0, 1, 4)]
+    protocol = time_split(lines(days), 4.0)
+    assert wanted(protocol.validation) == {1: [2]}
+    assert wanted(protocol.test) == {0: [1]}
+    assert "in the last 1 days is the test, in the 1 days before validation" in protocol.words
+
+
 def test_a_split_outside_the_purchases_is_refused():
     with pytest.raises(DataError, match="name a day between first and last"):
         time_split(lines(HISTORIES), 99.0)

@@ -172,6 +172,15 @@ def test_the_protocol_is_the_data_s_or_the_one_asked_for(folder: Path):
     assert len(strict.test.learned.customer) == 120
 
 
+def test_a_folder_whose_rows_cannot_be_loaded_says_so_with_the_first_line(folder: Path):
+    orders = pd.read_csv(folder / "orders.csv")
+    orders["part"] = orders["part"].str.title()
+    orders.to_csv(folder / "orders.csv", index=False)
+    (folder / "dataset.yaml").write_text(MANIFEST % ", split: part")
+    with pytest.raises(DataError, match=r"orders\.csv, line 2, column 'part': 'Train' is no split"):
+        from_folder(folder)
+
+
 @pytest.mark.parametrize("day", [dt.date(2024, 1, 1), dt.date(2024, 1, 7), dt.date(2099, 1, 1)])
 def test_a_time_split_outside_the_purchases_is_refused(folder: Path, day: dt.date):
     with pytest.raises(DataError, match=f"{day}, but purchases are from 2024-01-01 to 2024-01-06"):
