@@ -147,7 +147,7 @@ def text(
 def versions() -> None:
     """List the versions of all vectors, those in use with a star."""
     with connect() as database:
-        rows = database.rows("embed.versions")
+        rows = database.rows("embed_versions.versions")
     for row in rows:
         star = "*" if row["in_use"] else " "
         card = f"{row['scorer']}, {row['dim']} numbers, {row['entities']:,} entities"
@@ -180,7 +180,7 @@ def expire(
 ) -> None:
     """Remove the vectors of versions that were replaced some time ago; their cards stay."""
     with connect() as database:
-        removed = database.rows("embed.expire", alias=alias, keep_days=keep_days)
+        removed = database.rows("embed_versions.expire", alias=alias, keep_days=keep_days)
     for row in removed:
         say(f"removed the vectors of version {row['model_id']}")
     if not removed:

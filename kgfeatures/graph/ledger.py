@@ -89,7 +89,7 @@ class Ledger:
         removed: list[dict[str, Any]] = []
         if len(gone):
             removed = queries.fetch(
-                self.conn, f"differences.remove_{name}", source_id=source_id, ids=gone.tolist()
+                self.conn, f"removals.remove_{name}", source_id=source_id, ids=gone.tolist()
             )
             self._note(kept, removed, self.unnamed)
             self.changed_rows += len(gone)

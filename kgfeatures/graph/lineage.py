@@ -56,13 +56,13 @@ class StoredVectors:
 
 def in_use(conn: Connection[TupleRow], alias: str) -> Version | None:
     """Return the version that an alias points to, None when there is no such alias."""
-    found = queries.fetch(conn, "embed.card_in_use", alias=alias)
+    found = queries.fetch(conn, "embed_versions.card_in_use", alias=alias)
     return Version(**found[0]) if found else None
 
 
 def card(conn: Connection[TupleRow], model_id: int) -> Version | None:
     """Return a version whose vectors can be read, None when there is none of that number."""
-    found = queries.fetch(conn, "embed.card", model_id=model_id)
+    found = queries.fetch(conn, "embed_versions.card", model_id=model_id)
     return Version(**found[0]) if found else None
 
 
@@ -75,10 +75,12 @@ def read(conn: Connection[TupleRow], version: Version) -> StoredVectors:
     """
     if version.model is None:
         raise DataError(f"version {version.model_id} was made by no graph model")
-    ids, entities = transport.read_vectors(conn, "embed.version_vectors", model_id=version.model_id)
+    ids, entities = transport.read_vectors(
+        conn, "embed_versions.version_vectors", model_id=version.model_id
+    )
     halves = [
         transport.read_vectors(
-            conn, "embed.version_relations", model_id=version.model_id, direction=direction
+            conn, "embed_versions.version_relations", model_id=version.model_id, direction=direction
         )
         for direction in ("out", "in")
     ]
@@ -103,7 +105,7 @@ def link(
     """
     queries.execute(
         conn,
-        "embed.link",
+        "embed_versions.link",
         model_id=model_id,
         predecessor_id=predecessor.model_id,
         residual=residual,

@@ -54,16 +54,16 @@ def update(ledger: Ledger, kind: str, sources: Sequence[Source]) -> Named:
     doubtful = sorted(ledger.unnamed[kind] - named)
     described = ledger.described[kind]
     if regrouped(sources, ledger.before, f"{kind}s"):
-        rows = queries.fetch(conn, "differences.described", kind=kind)
+        rows = queries.fetch(conn, "naming.described", kind=kind)
         described = described.union(row["key"] for row in rows)
     known: dict[str, tuple[Any, ...]] = {}
     if not ledger.anew:
         asked = sorted(named | described | set(doubtful))
-        rows = queries.fetch(conn, f"differences.known_{kind}", keys=asked)
+        rows = queries.fetch(conn, f"naming.known_{kind}", keys=asked)
         known = {row["key"]: tuple(row.values()) for row in rows}
     still = set[str]()
     if doubtful:
-        rows = queries.fetch(conn, f"differences.named_{kind}", keys=doubtful)
+        rows = queries.fetch(conn, f"naming.named_{kind}", keys=doubtful)
         still = {row["key"] for row in rows}
     lost = [key for key in doubtful if key not in still]
     things = _said(ledger, kind, sorted(described.difference(lost)), sources)
@@ -82,7 +82,7 @@ def _said(ledger: Ledger, kind: str, keys: list[str], sources: Sequence[Source])
     """Return what all sources say of some things."""
     if not keys:
         return Things()
-    rows = transport.read_arrow(ledger.conn, "differences.said_of", kind=kind, keys=keys)
+    rows = transport.read_arrow(ledger.conn, "naming.said_of", kind=kind, keys=keys)
     return descriptions.gather(rows.to_pandas(), sources, kind)
 
 
@@ -103,7 +103,7 @@ def _write(
     table = f"raw.{kind}"
     gone = [key for key in touched if key in known]
     if gone:
-        queries.execute(ledger.conn, f"differences.remove_{kind}", keys=gone)
+        queries.execute(ledger.conn, f"naming.remove_{kind}", keys=gone)
     if rows:
         kinds: dict[str, pa.DataType] = {"other_titles": pa.list_(pa.string())}
         columns = {

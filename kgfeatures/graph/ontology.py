@@ -39,7 +39,7 @@ def declare_relations(conn: Connection[TupleRow], descriptions: Mapping[str, str
     """Make relations known, with one sentence each about what their triples say."""
     queries.execute(
         conn,
-        "store.declare_relations",
+        "relations.declare_relations",
         names=list(descriptions),
         descriptions=list(descriptions.values()),
     )
@@ -48,7 +48,7 @@ def declare_relations(conn: Connection[TupleRow], descriptions: Mapping[str, str
 def declare_events(conn: Connection[TupleRow], events: Iterable[str]) -> None:
     """Make the relations known that interactions are, and measure them."""
     declare_relations(conn, event_sentences(events))
-    queries.execute(conn, "store.measure_events")
+    queries.execute(conn, "relations.measure_events")
 
 
 def event_sentences(events: Iterable[str]) -> dict[str, str]:

@@ -70,9 +70,9 @@ def restate(
             queries.execute(
                 conn, "restate.scope_sources", sources=_parts(parts), head_types=head_types
             )
-    for query in ("restate.remove_absent", "restate.unstage_present", "store.add_evidence"):
+    for query in ("restate.remove_absent", "restate.unstage_present", "evidence.add_evidence"):
         queries.execute(conn, query)
-    queries.execute(conn, "store.touch_staged")
+    queries.execute(conn, "evidence.touch_staged")
     [touched] = queries.fetch(conn, "restate.touched")
     if touched["n"]:
         queries.execute(conn, "restate.count_touched")
@@ -86,7 +86,7 @@ def restate(
     queries.execute(conn, "restate.prune_relations")
     relations = [*touched["relations"], *measured]
     if relations:
-        queries.execute(conn, "store.measure_relations", ids=relations)
+        queries.execute(conn, "relations.measure_relations", ids=relations)
     return int(touched["n"])
 
 

@@ -48,7 +48,7 @@ def upsert_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> int:
     frame : columns entity_type, key and, where there are names, label (null = none).
     """
     _stage_entities(conn, frame)
-    return queries.execute(conn, "store.upsert_entities")
+    return queries.execute(conn, "entities.upsert_entities")
 
 
 def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame) -> int:
@@ -71,13 +71,13 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
     DataError : a column is missing or not known, or a key is null.
     """
     stage_evidence(conn, source, frame)
-    queries.execute(conn, "store.remove_evidence", source=source)
+    queries.execute(conn, "evidence.remove_evidence", source=source)
     for query in ("add_evidence", "touch_staged", "count_evidence"):
-        queries.execute(conn, f"store.{query}")
+        queries.execute(conn, f"evidence.{query}")
     queries.execute(conn, "store.remove_triples")
     queries.execute(conn, "store.upsert_triples")
     prune(conn)
-    queries.execute(conn, "store.measure_relations", ids=None)
+    queries.execute(conn, "relations.measure_relations", ids=None)
     return len(frame.drop_duplicates(list(REQUIRED)))
 
 
@@ -92,23 +92,23 @@ def stage_evidence(conn: Connection[TupleRow], source: str, frame: pd.DataFrame)
     _write_entities(conn, frame)
     relations: Any = frame["relation"].to_numpy(dtype=object)
     codes, names = pd.factorize(relations)
-    queries.execute(conn, "store.name_relations", names=list(names))
+    queries.execute(conn, "relations.name_relations", names=list(names))
     for table in ("stage_evidence", "stage_touched", "clear_evidence"):
-        queries.execute(conn, f"store.{table}")
+        queries.execute(conn, f"evidence.{table}")
     staged: dict[str, Any] = {
         "head_id": ids(frame["head_type"], frame["head"]),
         "relation_id": np.array([relation_id(name) for name in names], dtype=np.int64)[codes],
         "tail_id": ids(frame["tail_type"], frame["tail"]),
     }
     transport.copy_in(conn, "pg_temp.staged_evidence", staged | _evidence(source, frame))
-    queries.execute(conn, "store.count_staged")
+    queries.execute(conn, "evidence.count_staged")
 
 
 def prune(conn: Connection[TupleRow]) -> None:
     """Remove entities and relations that no triple and no row of raw speaks of."""
     queries.execute(conn, "store.count_graph")
-    queries.execute(conn, "store.prune_entities")
-    queries.execute(conn, "store.prune_relations")
+    queries.execute(conn, "entities.prune_entities")
+    queries.execute(conn, "relations.prune_relations")
 
 
 def ids(types: Any, keys: Any) -> IntArray:
@@ -154,13 +154,13 @@ def _write_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> None:
     both: Any = pd.concat(ends).drop_duplicates(ignore_index=True)
     both["label"] = both["key"].mask(both["entity_type"].isin(UNLABELLED), None)
     _stage_entities(conn, both)
-    queries.execute(conn, "store.insert_entities")
+    queries.execute(conn, "entities.insert_entities")
 
 
 def _stage_entities(conn: Connection[TupleRow], frame: pd.DataFrame) -> None:
     rows = frame.drop_duplicates(ignore_index=True)
-    queries.execute(conn, "store.stage_entities")
-    queries.execute(conn, "store.clear_entities")
+    queries.execute(conn, "entities.stage_entities")
+    queries.execute(conn, "entities.clear_entities")
     columns: dict[str, Any] = {name: rows[name] for name in ENTITY_COLUMNS if name in rows}
     columns["entity_id"] = ids(columns["entity_type"], columns["key"])
     transport.copy_in(conn, "pg_temp.staged_entity", columns)

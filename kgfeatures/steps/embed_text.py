@@ -110,7 +110,7 @@ class _TextWork:
 
     def __call__(self, conn: Connection[TupleRow], progress: Progress) -> dict[str, int]:
         known_at = known_moment(conn, self.known_at)
-        found = _Texts(*_columns(conn, "embed.product_texts"))
+        found = _Texts(*_columns(conn, "embed_texts.product_texts"))
         if not found.texts:
             raise DataError("no product has a text; name its text columns in dataset.yaml")
         encoded = self._vectors(conn, progress, found)
@@ -152,7 +152,7 @@ class _TextWork:
         alias = alias_of(self.encoder)
         model_id = queries.scalar(
             conn,
-            "embed.reusable",
+            "embed_texts.reusable",
             alias=alias,
             step=f"embed {alias}",
             code_version=TEXT_VERSION,
@@ -160,7 +160,7 @@ class _TextWork:
         )
         if model_id is None:
             return [], None
-        hashes, matrix = transport.read_vectors(conn, "embed.encoded", model_id=model_id)
+        hashes, matrix = transport.read_vectors(conn, "embed_texts.encoded", model_id=model_id)
         return [str(text_hash) for text_hash in hashes], matrix if len(hashes) else None
 
     def _encode(self, progress: Progress, texts: list[str]) -> FloatArray:
@@ -253,7 +253,7 @@ def _remember(
     conn: Connection[TupleRow], model_id: int, entity_ids: IntArray, hashes: list[str]
 ) -> None:
     """Write down which text each vector is of."""
-    queries.execute(conn, "embed.forget_texts", model_id=model_id)
+    queries.execute(conn, "embed_texts.forget_texts", model_id=model_id)
     columns = {
         "model_id": np.full(len(hashes), model_id),
         "entity_id": entity_ids,

@@ -91,8 +91,8 @@ def _compute(conn: Connection[TupleRow], progress: Progress, *, force: bool) -> 
     for kind in ("customer", "product"):
         _Table(conn, progress, scope, kind).update()
     queries.execute(conn, "profile.forget_moments", cutoffs=cutoffs)
-    queries.execute(conn, "profile.forget_facts")
-    queries.execute(conn, "profile.remember_facts")
+    queries.execute(conn, "profile_scope.forget_facts")
+    queries.execute(conn, "profile_scope.remember_facts")
     queries.execute(conn, "profile.analyze" if scope.whole else "profile.analyze_keys")
     [counts] = queries.fetch(conn, "profile.counts")
     return {f"feature.{kind}_profile": counts[f"{kind}s"] for kind in ("customer", "product")}
@@ -182,7 +182,11 @@ class _Table:
         first, last = liked.customers[0].as_py(), liked.customers[-1].as_py()
         cutoffs = liked.catalogue.cutoffs[liked.since :]
         rows = transport.read_arrow(
-            self.conn, "profile.favourites", cutoffs=cutoffs, first_id=first, last_id=last
+            self.conn,
+            "profile_favourites.favourites",
+            cutoffs=cutoffs,
+            first_id=first,
+            last_id=last,
         )
         wrong = rows.take(differing(rows, liked.fill(rows)))
         if len(wrong) == 0:
@@ -191,8 +195,10 @@ class _Table:
             "keys": wrong.column("customer_id").to_pylist(),
             "moments": wrong.column("event_timestamp").to_pylist(),
         }
-        right = liked.fill(transport.read_arrow(self.conn, "profile.some_customer_rows", **some))
-        queries.execute(self.conn, "profile.drop_customer_rows", **some)
+        right = liked.fill(
+            transport.read_arrow(self.conn, "profile_favourites.some_customer_rows", **some)
+        )
+        queries.execute(self.conn, "profile_favourites.drop_customer_rows", **some)
         transport.copy_in(self.conn, self.name, right)
 
     def _execute(self, verb: str, **params: object) -> int:

@@ -83,7 +83,7 @@ class Favourites:
 
 def read_catalogue(conn: Connection[TupleRow], cutoffs: list[dt.datetime]) -> Catalogue:
     """Return what the graph knows of products, and how everybody bought."""
-    rows = transport.read_arrow(conn, "profile.attributes")
+    rows = transport.read_arrow(conn, "profile_favourites.attributes")
     moments = microseconds(pa.array(cutoffs, pa.timestamp("us", "UTC")))
     coded = rows.column("product_id").combine_chunks().dictionary_encode()
     attribute = rows.column("attribute").to_numpy().astype(np.int64)
@@ -119,7 +119,7 @@ def read_favourites(
     """Return the favourites of customers that follow each other in the order of keys."""
     rows = transport.read_arrow(
         conn,
-        "profile.bought",
+        "profile_favourites.bought",
         cutoffs=catalogue.cutoffs,
         products=catalogue.products.to_pylist(),
         first_id=customers[0],
@@ -163,7 +163,7 @@ def _shares(
     products: pa.Array,
     attributes: taste.Attributes,
 ) -> FloatArray:
-    rows = transport.read_arrow(conn, "profile.sold", cutoffs=cutoffs)
+    rows = transport.read_arrow(conn, "profile_favourites.sold", cutoffs=cutoffs)
     product = _places(rows.column("product_id"), products)
     known = product >= 0
     first, purchases = (rows.column(name).to_numpy() for name in ("first", "purchases"))

@@ -80,7 +80,7 @@ def find_scope(conn: Connection[TupleRow], step: Step, cutoffs: list[dt.datetime
     before = _known_before(conn, step)
     if before is None:
         return everything(cutoffs)
-    old = [row["cutoff"] for row in queries.fetch(conn, "profile.moments")]
+    old = [row["cutoff"] for row in queries.fetch(conn, "profile_scope.moments")]
     stale, taste_since = _changes(conn, before)
     new = sorted(set(cutoffs) - set(old))
     if not new:
@@ -97,7 +97,7 @@ def find_scope(conn: Connection[TupleRow], step: Step, cutoffs: list[dt.datetime
         return Scope(cutoffs, earlier, others, None, taste_since)
     for kind, keys in stale.items():
         touched = queries.fetch(
-            conn, "profile.touched", entity_type=kind, old_end=end, new_end=new[-1]
+            conn, "profile_scope.touched", entity_type=kind, old_end=end, new_end=new[-1]
         )
         keys.update({row["key"]: end for row in touched if row["key"] not in keys})
         keys.update({key: end for key, since in keys.items() if since > end})
@@ -116,7 +116,7 @@ def _known_before(conn: Connection[TupleRow], step: Step) -> str | None:
         return None
     before, now = runs[0]["inputs"]["raw.interaction"], hashes(conn, ["raw.interaction"])
     after = now["raw.interaction"]
-    known = queries.scalar(conn, "profile.unbroken", before=before, after=after)
+    known = queries.scalar(conn, "profile_scope.unbroken", before=before, after=after)
     return before if known else None
 
 
@@ -124,8 +124,8 @@ def _changes(
     conn: Connection[TupleRow], before: str
 ) -> tuple[dict[str, dict[str, dt.datetime]], dt.datetime]:
     """Return whose rows changed after when, and the first moment that anybody's taste may feel."""
-    changed = queries.fetch(conn, "profile.changed_keys", before=before)
-    facts = queries.fetch(conn, "profile.changed_facts")
+    changed = queries.fetch(conn, "profile_scope.changed_keys", before=before)
+    facts = queries.fetch(conn, "profile_scope.changed_facts")
     stale: dict[str, dict[str, dt.datetime]] = {kind: {} for kind in KINDS}
     first = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
     for row in (*changed, *facts):

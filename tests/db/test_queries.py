@@ -75,7 +75,7 @@ def test_error_of_a_query_begins_with_its_name(conn, monkeypatch) -> None:
         queries.scalar(conn, "t.bad")
 
 
-TABLES_OF = {"restate": "store"}
+TABLES_OF = {"restate": "evidence", "store": "evidence"}
 """Topics that read the temporary tables of another one."""
 
 

@@ -145,7 +145,7 @@ def test_reader_may_ask_but_not_write(shop: Database, reader: Connection[TupleRo
 def test_a_card_names_model_precision_and_the_steps_of_a_budget(shop: Database) -> None:
     settings = TrainingSettings(dim=8, batch_size=16, negatives=8, precision="float32")
     embed.run_graph(shop, model="rotate", settings=settings, seconds=0.2)
-    card = shop.rows("embed.versions")[0]
+    card = shop.rows("embed_versions.versions")[0]
     [stored] = shop.sql("select parameters, scorer, operator from emb.model").to_dict("records")
     assert card["scorer"] == stored["scorer"] == "rotate_l2"
     named = {name: stored["parameters"][name] for name in ("model", "precision", "dim")}

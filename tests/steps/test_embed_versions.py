@@ -202,7 +202,7 @@ def test_a_replaced_version_is_kept_for_a_time_and_its_card_for_ever(shop: Datab
     with pytest.raises(DatabaseError, match=f"the vectors of version {first} were removed"):
         shop.sql("select emb.activate('graph', %(id)s)", {"id": first})
     with pytest.raises(DatabaseError, match='no vectors are called "grph".*Did you mean graph'):
-        shop.rows("embed.expire", alias="grph", keep_days=90)
+        shop.rows("embed_versions.expire", alias="grph", keep_days=90)
 
 
 def test_going_back_ends_a_retirement(shop: Database) -> None:
