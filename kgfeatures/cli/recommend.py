@@ -49,11 +49,15 @@ def parse_weights(text: str) -> dict[str, float]:
 
     Raises
     ------
-    DataError : another form, or no number.
+    DataError : another form, no number, or a signal twice.
     """
     pairs = [part.partition("=") for part in text.split(",")]
+    names = [name.strip() for name, _, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"weights name {twice[0]} twice; give each signal one weight")
     try:
-        return {name.strip(): float(weight) for name, _, weight in pairs}
+        return dict(zip(names, (float(weight) for _, _, weight in pairs), strict=True))
     except ValueError:
         raise DataError(
             f"weights are {text!r}; write bought_together=0.6,shared_triples=0.3,popular=0.1"
