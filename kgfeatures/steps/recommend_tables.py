@@ -13,7 +13,6 @@ from kgfeatures.db import queries, transport
 from kgfeatures.recommend import Popular
 from kgfeatures.recommend.complements import complements
 from kgfeatures.recommend.item_item import ItemItem, unit_rows
-from kgfeatures.recommend.reasons import are_sums, reasons
 from kgfeatures.steps.recommend_model import SIGNALS
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from kgfeatures.recommend import Recommender
-    from kgfeatures.recommend.served import Served
+    from kgfeatures.recommend.bulk import Bulk, Listed
     from kgfeatures.steps.recommend_model import Fitted, Signals
     from kgfeatures.steps.recommend_shop import Segments, Shop
-    from kgfeatures.types import FloatArray, IntArray, Progress
+    from kgfeatures.types import IntArray, Progress
 
 CUSTOMERS_PER_WRITE = 5000
 PACKED = 4
@@ -64,7 +63,7 @@ def write_model(
     run_id: int,
     signals: Signals,
     fitted: Fitted,
-    made: tuple[Served, Segments],
+    made: tuple[Bulk, Segments],
 ) -> dict[str, int]:
     """Fill the tables of schema rec and return the rows of each."""
     shop, (served, segments) = signals.shop, made
@@ -93,7 +92,7 @@ def write_lists(
     conn: Connection[TupleRow],
     run_id: int,
     shop: Shop,
-    served: Served,
+    served: Bulk,
     k: int,
     progress: Progress,
 ) -> int:
@@ -108,7 +107,8 @@ def write_lists(
     written = 0
     for start in range(0, len(customers), CUSTOMERS_PER_WRITE):
         block = customers[start : start + CUSTOMERS_PER_WRITE]
-        products, scores = served.recommend(block, k)
+        listed = served.listed(block, k) if served.is_sum else None
+        products, scores = listed[:2] if listed else served.recommend(block, k)
         there = products >= 0
         starts, values = _starts(there), pa.array(scores[there])
         keys = shop.products.take(pa.array(products[there]))
@@ -121,26 +121,29 @@ def write_lists(
             "scores": pa.ListArray.from_arrays(starts, values),
         }
         written += transport.copy_in(conn, "feature.customer_recommendation", pa.table(table))
-        if are_sums(served.blend):
+        if listed:
             known = bought[block]
-            listed = (products[known], scores[known])
-            _write(conn, "rec.customer_list", run_id, _lists(shop, served, block[known], listed))
+            columns = _lists(shop, served, block[known], listed.of(known))
+            _write(conn, "rec.customer_list", run_id, columns)
         progress.advance(len(block))
     return written
 
 
-def _lists(
-    shop: Shop, served: Served, customers: IntArray, listed: tuple[IntArray, FloatArray]
-) -> Columns:
-    """Return the rows of rec.customer_list; products, scores : (n, k), -1 for none."""
-    products, scores = listed
-    found = reasons(served.blend, SIGNALS, customers, products)
-    there = products >= 0
+def _lists(shop: Shop, served: Bulk, customers: IntArray, listed: Listed) -> Columns:
+    """Return the rows of rec.customer_list, of customers with purchases."""
+    there = listed.products >= 0
     starts = _starts(there)
-    highest = found.highest[:, :PACKED]
+    numbers = np.array([SIGNALS.index(name) for name in served.blend.parts])
+    highest = np.full((len(customers), PACKED), np.nan)
+    packed = np.flatnonzero(numbers < PACKED)
+    highest[:, numbers[packed]] = listed.highest[:, packed]
     said = pa.array(highest.ravel(), from_pandas=True)  # NaN, nothing said, becomes null
     width = np.arange(0, highest.size + 1, PACKED, dtype=np.int32)
-    columns = {"products": products.astype(np.int32), "scores": scores, "reasons": found.signal + 1}
+    columns = {
+        "products": listed.products.astype(np.int32),
+        "scores": listed.scores,
+        "reasons": (numbers[listed.signal] + 1).astype(np.int16),
+    }
     return {
         "customer_id": shop.customers.take(pa.array(customers)),
         "history_hash": shop.history_hash[customers],
@@ -216,7 +219,7 @@ def _attribute_weights(shop: Shop) -> Columns:
     }
 
 
-def _favourites(served: Served, segments: Segments) -> Columns:
+def _favourites(served: Bulk, segments: Segments) -> Columns:
     table = served.favourites.favourites_.tocoo()
     names = [segments.names[row] for row in table.row]
     return {

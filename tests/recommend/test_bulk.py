@@ -19,6 +19,7 @@ from kgfeatures.recommend import (
 )
 from kgfeatures.recommend.bulk import Bulk
 from kgfeatures.recommend.favourites import Favourites
+from kgfeatures.recommend.packed import Heard
 
 CUSTOMERS, PRODUCTS = 60, 300
 WEIGHTS = {"bought_together": 0.5, "shared_triples": 0.4, "popular": 0.1}
@@ -87,7 +88,7 @@ def test_customers_come_back_in_the_order_asked_in_blocks_of_any_size(
 ):
     model = made(shop(), WEIGHTS, parts())
     everybody = model.recommend(np.arange(CUSTOMERS), 9)
-    monkeypatch.setattr(bulk, "CELLS", 7 * PRODUCTS)
+    monkeypatch.setattr(bulk, "SUMS", 7 * PRODUCTS)
     monkeypatch.setattr(bulk, "NEIGHBORS", 500)
     some = np.array([59, 3, 0, 3, 31])
     products, scores = model.recommend(some, 9)
@@ -96,15 +97,32 @@ def test_customers_come_back_in_the_order_asked_in_blocks_of_any_size(
     assert model.recommend(np.zeros(0, dtype=np.int64), 9)[0].shape == (0, 9)
 
 
-def test_few_products_are_looked_at_where_one_signal_is_clear(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("k", [1, 7, 1000])
+@pytest.mark.parametrize("top", [20, 60])
+def test_lists_are_the_same_where_products_share_buckets(
+    monkeypatch: pytest.MonkeyPatch, k: int, top: int
+):
+    plain = made(shop(), WEIGHTS, parts(top)).listed(np.arange(CUSTOMERS), k)
+    monkeypatch.setattr(bulk, "MOST", 200)
+    monkeypatch.setattr(bulk, "BUCKETS", 64)
+    shared = made(shop(), WEIGHTS, parts(top)).listed(np.arange(CUSTOMERS), k)
+    for one, other in zip(plain, shared, strict=True):
+        assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def test_few_products_are_added_up_where_one_signal_is_clear(monkeypatch: pytest.MonkeyPatch):
     model = made(shop(), WEIGHTS, parts())
+    added: list[int] = []
+    by_product = Heard.by_product
 
-    def refuse(*_: object) -> None:
-        pytest.fail("all products were scored")
+    def counted(heard: Heard, cells: np.ndarray) -> np.ndarray:
+        added.append(len(cells))
+        return by_product(heard, cells)
 
-    monkeypatch.setattr(Recommender, "recommend", refuse)
+    monkeypatch.setattr(Heard, "by_product", counted)
     few = np.flatnonzero(np.diff(model.bought_.indptr) == 3)
     assert (model.recommend(few, 5)[0] >= 0).all()
+    assert sum(added) < 0.2 * 2 * PRODUCTS * len(few)
 
 
 def test_signals_that_are_no_sums_of_neighbours_are_scored_in_full():
