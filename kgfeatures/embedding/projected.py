@@ -34,6 +34,7 @@ MATRIX_RATE = 0.2
 FIRST_SQUARES = 100.0
 RUNS = 32
 TRANSLATED = 0.8  # share of the steps that are TransE's
+MANY = 10**12  # steps, of which the first are TransE's
 
 
 def trainer_of(
@@ -177,6 +178,13 @@ class ProjectedTrainer(Trainer):
         """The first step that moves matrices: whole epochs of TransE come before it."""
         per_epoch = self.sampler.steps_per_epoch
         return int(TRANSLATED * self.steps) // per_epoch * per_epoch
+
+    def seconds_per_step(self, budget: float, planned: int = 1) -> float:
+        """Return the mean CPU time of a step, both kinds in proportion: see `Trainer`."""
+        projecting = super().seconds_per_step(budget / 2, planned)
+        self.start()
+        translating = super().seconds_per_step(budget / 2, MANY)
+        return TRANSLATED * translating + (1 - TRANSLATED) * projecting
 
     def _batch(self) -> Batch:
         if self.done < self.first_projected:

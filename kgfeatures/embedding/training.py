@@ -173,6 +173,22 @@ class Trainer:
         rng = np.random.default_rng((self.settings.seed, DROPOUT, self.done))
         return kept(rng, anchor.shape, self.settings.dropout)
 
+    def seconds_per_step(self, budget: float, planned: int = 1) -> float:
+        """Return the CPU time of a step, from some that take the budget; `start` undoes them.
+
+        Parameters
+        ----------
+        planned : steps of the training that they begin.
+        """
+        self.steps = planned
+        self.step()  # the first step also prepares torch
+        began = time.process_time()
+        count = 0
+        while count < CALIBRATION_STEPS or time.process_time() - began < budget:
+            self.step()
+            count += 1
+        return (time.process_time() - began) / count
+
     def vectors(self) -> GraphVectors:
         """Return what is learned so far; later steps do not change it."""
         return GraphVectors(
@@ -196,13 +212,7 @@ def steps_within(trainer: Trainer, seconds: float) -> int:
         raise DataError(
             f"{seconds:.1f} seconds are left to train; name more than 0 and an end, or epochs"
         )
-    trainer.steps = 1
-    trainer.step()  # the first step also prepares torch
     began = time.process_time()
-    count = 0
-    while count < CALIBRATION_STEPS or time.process_time() - began < CALIBRATION_SHARE * seconds:
-        trainer.step()
-        count += 1
-    spent = time.process_time() - began
+    per_step = trainer.seconds_per_step(CALIBRATION_SHARE * seconds)
     trainer.start()
-    return max(1, int((seconds - spent) * count / spent))
+    return max(1, int((seconds - time.process_time() + began) / per_step))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,7 +10,11 @@ import torch
 from kgfeatures.embedding import settings_for
 from kgfeatures.embedding.losses import Masked
 from kgfeatures.embedding.projected import ProjectedTrainer, Questions, cross_entropy
+from kgfeatures.embedding.training import steps_within
 from kgfeatures.embedding.transr import TransR
+
+if TYPE_CHECKING:
+    from kgfeatures.embedding.sampling import Batch
 
 GENERATOR = torch.Generator().manual_seed(0)
 NAMES = ("anchors", "targets", "translations", "matrices", "negatives")
@@ -52,3 +57,25 @@ def test_transr_moves_its_matrices_in_the_last_steps_only() -> None:
         trainer.step()
     assert trainer.visits == 10 * len(marks)
     assert (trainer.matrices.table != identity).any(1).all()
+
+
+def test_a_budget_of_transr_is_calibrated_with_both_kinds_of_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    marks = np.array([(i, k, i + k + 1) for k in range(3) for i in range(29 - k)])
+    settings = settings_for("transr", dim=4, batch_size=16, negatives=8)
+    trainer = ProjectedTrainer(TransR(), marks, (30, 3), settings)
+    clock = [0.0]
+    learn = trainer._learn  # pyright: ignore[reportPrivateUsage]
+
+    def slow(batch: Batch, rate: float) -> float:
+        clock[0] += 1 if trainer.done < trainer.first_projected else 6
+        return learn(batch, rate)
+
+    monkeypatch.setattr(trainer, "_learn", slow)
+    monkeypatch.setattr("time.process_time", lambda: clock[0])
+    before = trainer.vectors()
+    steps = steps_within(trainer, 1000)
+    assert trainer.done == 0
+    assert trainer.vectors().entities.tobytes() == before.entities.tobytes()
+    assert steps == pytest.approx((1000 - clock[0]) / (0.8 + 0.2 * 6), abs=1)
