@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 import psycopg
@@ -168,7 +168,8 @@ def open_connection(dsn: str) -> Connection[TupleRow]:
     psycopg.OperationalError : the server cannot be reached.
     """
     conn = psycopg.connect(login(dsn, "kgfeatures"))
-    try:
+    with ExitStack() as failing:
+        failing.callback(conn.close)
         conn.autocommit = True
         conn.execute("set time zone 'UTC'")
         with suppress(psycopg.errors.InvalidParameterValue):
@@ -176,7 +177,5 @@ def open_connection(dsn: str) -> Connection[TupleRow]:
             conn.execute("set client_connection_check_interval = '2s'")
         register(conn)
         conn.autocommit = False
-    except BaseException:
-        conn.close()
-        raise
+        failing.pop_all()
     return conn

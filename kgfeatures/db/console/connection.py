@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -80,7 +81,8 @@ def open_reader(dsn: str, timeout_seconds: float) -> Connection[TupleRow]:
     )
     named = make_conninfo(login(dsn, APPLICATION), application_name=APPLICATION, options=options)
     conn = psycopg.connect(named, context=shown())
-    try:
+    with ExitStack() as failing:
+        failing.callback(conn.close)
         for name in VECTORS:
             if (info := TypeInfo.fetch(conn, name)) is not None:
                 conn.adapters.types.add(info)
@@ -88,7 +90,5 @@ def open_reader(dsn: str, timeout_seconds: float) -> Connection[TupleRow]:
         conn.read_only = True
         # After its first query a transaction cannot be turned into one that writes.
         conn.execute("select 1")
-    except BaseException:
-        conn.close()
-        raise
+        failing.pop_all()
     return conn
