@@ -34,7 +34,13 @@ def entity_id(entity_type: str, key: str) -> int:
 
 
 def entity_ids(entity_type: str, keys: Iterable[str]) -> IntArray:
-    """Return entity_id(entity_type, key) of each key: (n,) int64."""
+    """Return entity_id(entity_type, key) of each key: (n,) int64.
+
+    Parameters
+    ----------
+    entity_type : the same for all keys: "product", "customer", "colour" ….
+    keys : n of them, the shop's own, as text.
+    """
     return np.fromiter((entity_id(entity_type, key) for key in keys), dtype=np.int64)
 
 

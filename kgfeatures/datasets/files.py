@@ -164,7 +164,13 @@ class Files(AbstractContextManager["Files"]):
             writer.close()
 
     def append(self, name: str, columns: Mapping[str, object]) -> None:
-        """Write a block of rows of a table in SCHEMAS as one row group."""
+        """Write a block of rows of a table in SCHEMAS as one row group.
+
+        Parameters
+        ----------
+        name : of a table in SCHEMAS.
+        columns : n values each, by the names in the schema.
+        """
         table = pa.table(dict(columns), schema=SCHEMAS[name])
         if name not in self._open:
             self._open[name] = parquet.ParquetWriter(
@@ -174,11 +180,23 @@ class Files(AbstractContextManager["Files"]):
         self.rows[name] = self.rows.get(name, 0) + table.num_rows
 
     def csv(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a whole small table."""
+        """Write a whole small table.
+
+        Parameters
+        ----------
+        name : the file's below the folder, without its ending.
+        frame : small: it is written at once.
+        """
         frame.to_csv(self.folder / f"{name}.csv", index=False, lineterminator="\n")
 
     def parquet(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a whole table with numbers."""
+        """Write a whole table with numbers.
+
+        Parameters
+        ----------
+        name : the file's below the folder, without its ending.
+        frame : small: it is written at once.
+        """
         table = pa.Table.from_pandas(frame, preserve_index=False)
         parquet.write_table(table.replace_schema_metadata(), self.folder / f"{name}.parquet")
 

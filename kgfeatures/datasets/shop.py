@@ -89,7 +89,13 @@ def generate(
 
 
 def write_shop(plan: Plan, folder: Path) -> None:
-    """Write every file of a shop into a folder that has a folder `truth`."""
+    """Write every file of a shop into a folder that has a folder `truth`.
+
+    Parameters
+    ----------
+    plan : how big the shop is, over which days, from which seed.
+    folder : where to.
+    """
     world = World(plan)
     with Files(folder) as files:
         write_catalogue(world, files)

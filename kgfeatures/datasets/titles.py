@@ -111,7 +111,13 @@ EN_CARE = (
 
 
 def write_titles(plan: Plan, truth: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Return titles, descriptions and the titles' languages (zh, en, both), a row per product."""
+    """Return titles, descriptions and the titles' languages (zh, en, both), a row per product.
+
+    Parameters
+    ----------
+    plan : in which languages, and from which seed.
+    truth : what each product is, a row each.
+    """
     rng = plan.rng(3)
     u = rng.random((len(truth), 24))
     languages = _languages(plan, u[:, 0])

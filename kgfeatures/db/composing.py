@@ -30,7 +30,13 @@ def name(*parts: str) -> Statement:
 
 
 def value(given: object, kind: LiteralString | None = None) -> Statement:
-    """Return a literal, with `::kind` where one is given."""
+    """Return a literal, with `::kind` where one is given.
+
+    Parameters
+    ----------
+    given : None, a number, text, a time, bytes or a list of such.
+    kind : of PostgreSQL, such as "timestamptz"; None leaves the server to see.
+    """
     literal = sql.Literal(given)
     return literal if kind is None else literal + sql.SQL("::" + kind)
 
@@ -71,6 +77,11 @@ def text_of(statement: Statement) -> str:
 def run(conn: Connection[TupleRow], what: str, statement: Statement) -> int:
     """Run a statement and return how many rows it touched; `what` opens the message of an error.
 
+    Parameters
+    ----------
+    what : the statement's purpose, in a word or two; an error's message opens with it.
+    statement : whole, without a semicolon.
+
     Raises
     ------
     DatabaseError : PostgreSQL refused.
@@ -80,19 +91,36 @@ def run(conn: Connection[TupleRow], what: str, statement: Statement) -> int:
 
 
 def rows(conn: Connection[TupleRow], what: str, statement: Statement) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement; raises what `run` raises."""
+    """Return the rows of a statement; raises what `run` raises.
+
+    Parameters
+    ----------
+    what : opens the message of an error.
+    statement : whole; one that gives rows.
+    """
     with translated(what):
         return conn.execute(_whole(statement)).fetchall()
 
 
 def dicts(conn: Connection[TupleRow], what: str, statement: Statement) -> list[dict[str, Any]]:
-    """Return the rows of a statement, one dict per row; raises what `run` raises."""
+    """Return the rows of a statement, one dict per row; raises what `run` raises.
+
+    Parameters
+    ----------
+    what : opens the message of an error.
+    statement : whole; its columns have different names.
+    """
     with translated(what), conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_whole(statement)).fetchall()
 
 
 def columns(conn: Connection[TupleRow], what: str, source: Statement) -> dict[str, str]:
     """Return the columns that `select * from source` gives, name to type as PostgreSQL writes it.
+
+    Parameters
+    ----------
+    what : opens the message of an error.
+    source : a table's name, or a query in parentheses.
 
     Raises
     ------
@@ -109,7 +137,13 @@ def columns(conn: Connection[TupleRow], what: str, source: Statement) -> dict[st
 
 
 def estimate(conn: Connection[TupleRow], what: str, statement: Statement) -> dict[str, Any]:
-    """Return what the planner expects of a statement: Total Cost, Plan Rows, Plan Width …."""
+    """Return what the planner expects of a statement: Total Cost, Plan Rows, Plan Width ….
+
+    Parameters
+    ----------
+    what : opens the message of an error.
+    statement : whole; it is planned, not run.
+    """
     explained = rows(conn, what, template("composing.explained", statement=statement))
     return explained[0][0][0]["Plan"]
 

@@ -67,28 +67,52 @@ def text(name: str) -> LiteralString:
 
 
 def fetch(conn: Connection[TupleRow], name: str, /, **params: object) -> list[dict[str, Any]]:
-    """Return the rows of a named query, one dict per row."""
+    """Return the rows of a named query, one dict per row.
+
+    Parameters
+    ----------
+    name : "topic.query": the query in sql/queries/<topic>.sql.
+    params : what its %(name)s stand for.
+    """
     statement = text(name)
     with translated(name), conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, params).fetchall()
 
 
 def frame(conn: Connection[TupleRow], name: str, /, **params: object) -> pd.DataFrame:
-    """Return the rows of a named query as a frame; vectors are float32 arrays, times UTC."""
+    """Return the rows of a named query as a frame; vectors are float32 arrays, times UTC.
+
+    Parameters
+    ----------
+    name : "topic.query".
+    params : what its %(name)s stand for.
+    """
     statement = text(name)
     with translated(name), conn.cursor() as cursor:
         return as_frame(cursor.execute(statement, params))
 
 
 def execute(conn: Connection[TupleRow], name: str, /, **params: object) -> int:
-    """Run a named query and return how many rows it touched."""
+    """Run a named query and return how many rows it touched.
+
+    Parameters
+    ----------
+    name : "topic.query".
+    params : what its %(name)s stand for.
+    """
     statement = text(name)
     with translated(name):
         return conn.execute(statement, params).rowcount
 
 
 def scalar(conn: Connection[TupleRow], name: str, /, **params: object) -> Any:
-    """Return the first column of the first row, None when there is no row."""
+    """Return the first column of the first row, None when there is no row.
+
+    Parameters
+    ----------
+    name : "topic.query".
+    params : what its %(name)s stand for.
+    """
     statement = text(name)
     with translated(name):
         row = conn.execute(statement, params).fetchone()

@@ -252,6 +252,11 @@ def booked(
 ) -> Generator[tuple[dict[str, int], Callable[[Mapping[str, object]], None]]]:
     """Hold a step's lock, and a line of ops.run, around work that commits by itself.
 
+    Parameters
+    ----------
+    step : its name is the lock's, and that of the line.
+    params : kept in ops.run as JSON.
+
     Returns
     -------
     rows, report : a dict to fill with rows by name; takes how far the work is, as JSON.
@@ -273,7 +278,12 @@ def booked(
 
 
 def hashes(conn: Connection[TupleRow], tables: Iterable[str]) -> Hashes:
-    """Return the content hash of each table; None where there is no such table."""
+    """Return the content hash of each table; None where there is no such table.
+
+    Parameters
+    ----------
+    tables : "schema.table" each.
+    """
     rows = queries.fetch(conn, "runs.hashes", names=list(tables))
     return {row["name"]: row["content_hash"] for row in rows}
 

@@ -93,6 +93,11 @@ def read_arrow(conn: Connection[TupleRow], name: str, /, **params: object) -> pa
     numeric arrives as float64, types without an Arrow twin (uuid, interval …) as text, vectors
     as lists of float32; infinite times are the ends of the years 1 and 9999.
 
+    Parameters
+    ----------
+    name : "topic.query", a named query.
+    params : what its %(name)s stand for.
+
     Raises
     ------
     UnknownNameError : there is no such query.
@@ -159,6 +164,11 @@ def read_vectors(
     conn: Connection[TupleRow], name: str, /, **params: object
 ) -> tuple[np.ndarray[Any, Any], FloatArray]:
     """Return keys and vectors of a named query that gives two columns: a key and a vector.
+
+    Parameters
+    ----------
+    name : "topic.query", a named query.
+    params : what its %(name)s stand for.
 
     Returns
     -------

@@ -152,7 +152,18 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """Return the job that gives the latest row of each key between two dates, both included."""
+        """Return the job that gives the latest row of each key between two dates, both included.
+
+        Parameters
+        ----------
+        config : of the Feast repository, as it reads feature_store.yaml.
+        data_source : a PostgreSQLSource: a table or a query.
+        join_key_columns, feature_name_columns : what comes back, besides the times; no join key
+            asks for the latest row of all.
+        timestamp_field, created_timestamp_column : when a row was true, and when it was written; of
+            two rows true at one time the one written later counts.
+        start_date, end_date : of timestamp_field; without a zone they are UTC.
+        """
         settings, source = _settings(config), _source(data_source)
         newest = formatted("{} desc", name("source", timestamp_field))
         if created_timestamp_column:
@@ -185,7 +196,16 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
         start_date: datetime | None = None,
         end_date: datetime | None = None,
     ) -> RetrievalJob:
-        """Return the job that gives all rows between two dates, both included; None for no end."""
+        """Return the job that gives all rows between two dates, both included; None for no end.
+
+        Parameters
+        ----------
+        config : of the Feast repository, as it reads feature_store.yaml.
+        data_source : a PostgreSQLSource: a table or a query.
+        join_key_columns, feature_name_columns : what comes back, besides the times.
+        timestamp_field, created_timestamp_column : when a row was true, and when it was written.
+        start_date, end_date : of timestamp_field; without a zone they are UTC.
+        """
         settings = _settings(config)
         columns = _columns(
             join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
@@ -208,6 +228,13 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Append rows to the table that a feature view is read from; all of them or none.
+
+        Parameters
+        ----------
+        config : of the Feast repository, as it reads feature_store.yaml.
+        feature_view : one whose batch source is a table, not a query.
+        table : the source table's columns, by the features' names, in its order.
+        progress : told of the number of rows when they are in.
 
         Raises
         ------
@@ -240,6 +267,14 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
     ) -> None:
         """Append logged features to the destination's table, which is made when it is not there.
 
+        Parameters
+        ----------
+        config : of the Feast repository, as it reads feature_store.yaml.
+        data : rows, or a folder of Parquet files.
+        source : what was logged: it gives the schema.
+        logging_config : its destination is a KGFeaturesLoggingDestination.
+        registry : of the project that logs.
+
         Raises
         ------
         ConfigError : the destination is no KGFeaturesLoggingDestination.
@@ -256,7 +291,13 @@ class KGFeaturesOfflineStore(PostgreSQLOfflineStore):
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource
     ) -> Iterable[tuple[str, str]]:
-        """Return the columns of a source and their types as PostgreSQL writes them."""
+        """Return the columns of a source and their types as PostgreSQL writes them.
+
+        Parameters
+        ----------
+        config : of the Feast repository, as it reads feature_store.yaml.
+        data_source : a PostgreSQLSource: a table or a query.
+        """
         if not isinstance(data_source, PostgreSQLSource):
             raise _wrong_source(data_source)
         return columns_of(data_source, config)

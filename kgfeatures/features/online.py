@@ -75,7 +75,12 @@ def online_features(
 
 
 def is_current(database: Database, view: str) -> bool:
-    """Return whether a view serves as many keys as its feature table of the same name holds."""
+    """Return whether a view serves as many keys as its feature table of the same name holds.
+
+    Parameters
+    ----------
+    view : name of a feature view; its feature table is called the same.
+    """
     source = _snapshot(database, view)
     online = database.rows("features.online_keys", view=view)[0]["keys"]
     return (source["keys"] if source else 0) == (online or 0)
@@ -89,7 +94,13 @@ def is_wide(store: FeatureStore) -> bool:
 
 
 def stock_table(project: str, view: str) -> str:
-    """Return the name of a view's table in schema online under Feast's own store."""
+    """Return the name of a view's table in schema online under Feast's own store.
+
+    Parameters
+    ----------
+    project : Feast's name for the repository.
+    view : name of a feature view.
+    """
     return f"{project}_{view}"
 
 
@@ -98,6 +109,12 @@ def materialize(store: FeatureStore, database: Database, view: FeatureView) -> M
 
     Our own engine compares and changes what differs, in one transaction. Feast's never removes a
     key: where more keys are online than the feature table holds, the table is emptied first.
+
+    Parameters
+    ----------
+    store : the repository that defines the view.
+    database : the same one that the store's tables are in.
+    view : registered; its source is a table of schema feature.
 
     Raises
     ------

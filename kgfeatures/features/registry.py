@@ -37,6 +37,11 @@ def apply(store: FeatureStore, repository: Repository) -> None:
     """Register what the repository's files define, as `feast apply` does there.
 
     What is registered and no longer defined is removed, with its online table.
+
+    Parameters
+    ----------
+    store : of the repository's folder.
+    repository : what its files define.
     """
     from feast.repo_operations import apply_total_with_repo_instance
 
@@ -66,7 +71,14 @@ def describe(store: FeatureStore, online: Mapping[str, str]) -> list[Described]:
 def describe_some(
     project: str, views: Iterable[Any], entities: Iterable[Any], online: Mapping[str, str]
 ) -> list[Described]:
-    """Return some entities and feature views of a project; see `describe`."""
+    """Return some entities and feature views of a project; see `describe`.
+
+    Parameters
+    ----------
+    project : Feast's name for the repository.
+    views, entities : of Feast's classes.
+    online : the online table of each view, "schema.table" by the view's name.
+    """
     return [
         *(_described_entity(project, one) for one in entities if one.name != DUMMY),
         *(_described_view(project, one, online.get(one.name, "")) for one in views),
@@ -74,7 +86,12 @@ def describe_some(
 
 
 def write_catalogue(conn: Connection[TupleRow], rows: Iterable[Described]) -> int:
-    """Replace what ops.catalogue says about Feast's registry, and return the number of rows."""
+    """Replace what ops.catalogue says about Feast's registry, and return the number of rows.
+
+    Parameters
+    ----------
+    rows : of all projects: what is not among them is removed.
+    """
     queries.execute(conn, "features.clear_catalogue")
     written = 0
     for row in rows:
@@ -98,6 +115,12 @@ def add_to_catalogue(
     """Write rows of a project into ops.catalogue, and remove its views that are gone.
 
     What another project has registered under the same name stays as it is.
+
+    Parameters
+    ----------
+    project : the one that `rows` and `gone` are of.
+    rows : new ones, or those to replace.
+    gone : names of feature views.
     """
     names = list(gone)
     queries.execute(conn, "features.remove_from_catalogue", project=project, names=names)

@@ -88,6 +88,10 @@ def resolve(
 def require_tables(database: Database, views: Sequence[FeatureView]) -> None:
     """Check that the feature tables of `views` exist; each is called like its view.
 
+    Parameters
+    ----------
+    views : of our own feature repository.
+
     Raises
     ------
     DataError : one does not; the message says which command makes it.

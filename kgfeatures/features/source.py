@@ -150,6 +150,11 @@ def value_type(kind: str) -> ValueType:
 def columns_of(source: PostgreSQLSource, config: RepoConfig) -> list[tuple[str, str]]:
     """Return the columns of a source and their types as PostgreSQL writes them.
 
+    Parameters
+    ----------
+    source : a table or a query.
+    config : of the Feast repository: its offline store's connection is used.
+
     Raises
     ------
     DatabaseError : there is no such table, or the database cannot be reached.

@@ -44,6 +44,10 @@ def versions_of(database: Database, request: Request) -> dict[str, Version]:
 
     Later ones of the same view come to later labels; the offline store refuses a column of
     versions that cannot be compared.
+
+    Parameters
+    ----------
+    request : views and features asked for, as `resolve` gives them.
     """
     views = list(dict.fromkeys(one.partition(":")[0] for one in request.references))
     rows = database.rows("features.vector_versions", names=views)

@@ -25,7 +25,14 @@ _CHINESE = re.compile(f"[{UNSPACED}]")
 
 
 def load_documents(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
-    """Return one source's cleaned rows: body, customer_id, product_id, occurred_at, rating."""
+    """Return one source's cleaned rows: body, customer_id, product_id, occurred_at, rating.
+
+    Parameters
+    ----------
+    section : a section `documents` of the manifest.
+    sheet : the section's file, read.
+    manifest : the one that the section stands in.
+    """
     rows = Selection(section, sheet)
     if "product" in section.columns:
         rows.add_product(manifest, optional=True)

@@ -88,6 +88,12 @@ def read_manifest(folder: Path) -> Manifest:
 def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section:
     """Return one section of the manifest.
 
+    Parameters
+    ----------
+    kind : the manifest's key: "interactions", "products", "triples" ….
+    where : file and place in it, for messages.
+    entry : the section as YAML has it.
+
     Raises
     ------
     ManifestError : a key is unknown, missing or holds what it cannot.
@@ -128,6 +134,12 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
 def find_file(where: Where, kind: str, names: Mapping[str, str]) -> tuple[Path | None, str]:
     """Return a section's file (None for a table) and its format.
 
+    Parameters
+    ----------
+    where : file and place in it, for messages.
+    kind : the manifest's key.
+    names : the section's words: file or table, and format.
+
     Raises
     ------
     ManifestError : there is none, or its format is unknown.
@@ -153,6 +165,11 @@ def find_file(where: Where, kind: str, names: Mapping[str, str]) -> tuple[Path |
 
 def codec(where: Where, name: str) -> str:
     """Return Python's name of an encoding.
+
+    Parameters
+    ----------
+    where : file and place in it, for messages.
+    name : as the manifest has it: "utf-8", "gb18030", "latin1" ….
 
     Raises
     ------

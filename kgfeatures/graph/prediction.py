@@ -135,6 +135,13 @@ class Alias:
     ) -> pd.DataFrame:
         """Return the k entities of the same type nearest to each key's, nearest first.
 
+        Parameters
+        ----------
+        entity_type : "product", "customer" or another type that has vectors.
+        keys : the shop's own; one or several.
+        k : neighbours of each key, at least 1; fewer come where fewer pass the filters.
+        filters : as kg.similar takes them: {"has_colour": "red"}, {"price": {"max": 5}} ….
+
         Returns
         -------
         neighbours : key, similar_key, similar_label, score; ordered by key as given.

@@ -84,6 +84,11 @@ def replace_triples(conn: Connection[TupleRow], source: str, frame: pd.DataFrame
 def stage_evidence(conn: Connection[TupleRow], source: str, frame: pd.DataFrame) -> None:
     """Write what triples say into pg_temp.staged_evidence; their ends and relations are added.
 
+    Parameters
+    ----------
+    source : who says so.
+    frame : as `replace_triples` takes it.
+
     Raises
     ------
     DataError : a column is missing or not known, or a key is null.
@@ -112,7 +117,12 @@ def prune(conn: Connection[TupleRow]) -> None:
 
 
 def ids(types: Any, keys: Any) -> IntArray:
-    """Return the entity id of each row of two Series of text: (n,)."""
+    """Return the entity id of each row of two Series of text: (n,).
+
+    Parameters
+    ----------
+    types, keys : (n,) each; the type and the key of an entity per row.
+    """
     found = np.empty(len(keys), dtype=np.int64)
     kinds: Any = types.to_numpy(dtype=object)
     texts: Any = keys.to_numpy(dtype=object)

@@ -136,7 +136,13 @@ def publish(
 
 
 def check_vectors(entity_ids: IntArray, matrix: FloatArray) -> None:
-    """Raise DataError unless there is one finite vector for each of several distinct ids."""
+    """Raise DataError unless there is one finite vector for each of several distinct ids.
+
+    Parameters
+    ----------
+    entity_ids : (n,), distinct.
+    matrix : (n, dim), finite.
+    """
     if matrix.ndim != 2 or len(matrix) != len(entity_ids) or matrix.size == 0:
         raise DataError(
             f"vectors have shape {matrix.shape} for {len(entity_ids)} entities; "
@@ -156,6 +162,11 @@ def check_vectors(entity_ids: IntArray, matrix: FloatArray) -> None:
 def activate(conn: Connection[TupleRow], alias: str, model_id: int) -> None:
     """Point an alias to one of its versions; its feature tables are swapped with it.
 
+    Parameters
+    ----------
+    alias : "graph", "text_<encoder>" ….
+    model_id : of a version that stands in emb.model.
+
     Raises
     ------
     DatabaseError : the version is none of this alias; the message lists those that are.
@@ -165,6 +176,11 @@ def activate(conn: Connection[TupleRow], alias: str, model_id: int) -> None:
 
 def read(conn: Connection[TupleRow], alias: str, entity_type: str) -> tuple[list[str], FloatArray]:
     """Return the keys of all entities of a type and their vectors in the version in use.
+
+    Parameters
+    ----------
+    alias : names the version in use.
+    entity_type : "product", "customer" or another type that has vectors.
 
     Returns
     -------

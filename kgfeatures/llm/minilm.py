@@ -76,7 +76,13 @@ class MiniLMEncoder(TokenEncoder):
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
     ) -> FloatArray:
-        """Return unit vectors as TokenEncoder does."""
+        """Return unit vectors as TokenEncoder does.
+
+        Parameters
+        ----------
+        texts : n of them.
+        on_batch : told how many texts each batch had.
+        """
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(self.threads, user_api="blas"):
@@ -130,7 +136,13 @@ def minilm_folder() -> Path:
 
 
 def check_sha256(folder: Path, pinned: Mapping[str, str]) -> None:
-    """Raise DataError unless every pinned file of the folder has its SHA-256."""
+    """Raise DataError unless every pinned file of the folder has its SHA-256.
+
+    Parameters
+    ----------
+    folder : where the model's files are.
+    pinned : file name to hexadecimal SHA-256.
+    """
     for name, expected in pinned.items():
         path = folder / name
         found = sha256(path) if path.is_file() else "missing"

@@ -51,7 +51,13 @@ class TokenEncoder(TextEncoder):
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
     ) -> FloatArray:
-        """Return unit vectors as TextEncoder does, and warn when the model knows too few words."""
+        """Return unit vectors as TextEncoder does, and warn when the model knows too few words.
+
+        Parameters
+        ----------
+        texts : n of them.
+        on_batch : told how many texts each batch had.
+        """
         self._tokens = self._unknown = 0
         vectors = super().encode(texts, on_batch)
         share = self._unknown / max(self._tokens, 1)

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 def load(scheme: str, rest: str, threads: int) -> TransformerEncoder:
     """Return the encoder of `hf:<id>@<revision>` or `path:<folder>`.
 
+    Parameters
+    ----------
+    scheme : "hf" or "path".
+    rest : `<id>@<revision>` of a model on the hub, or a folder.
+    threads : of the processor, that torch may use.
+
     Raises
     ------
     DataError : no model can be loaded from there.
@@ -51,6 +57,11 @@ def load(scheme: str, rest: str, threads: int) -> TransformerEncoder:
 
 def version_of(scheme: str, rest: str) -> str:
     """Return what changes with the weights: their hash, or the revision of a hub model.
+
+    Parameters
+    ----------
+    scheme : "hf" or "path".
+    rest : `<id>@<revision>` of a model on the hub, or a folder.
 
     Raises
     ------

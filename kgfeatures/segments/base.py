@@ -48,6 +48,11 @@ def by_size(labels: IntArray, k: int) -> tuple[IntArray, IntArray]:
     """Return labels renumbered from the biggest cluster, and the old number of each new one.
 
     Equal sizes go by the first member: the numbers do not depend on those that came in.
+
+    Parameters
+    ----------
+    labels : (n,), cluster numbers from 0 to k - 1.
+    k : clusters; one may be empty.
     """
     sizes = np.bincount(labels, minlength=k)
     first = np.full(k, len(labels))

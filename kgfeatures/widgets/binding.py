@@ -85,6 +85,11 @@ def bind(cell: str, variables: Mapping[str, Any]) -> Bound:
 def sql_value(name: str, value: Any) -> Any:
     """Return a value that the driver can send; None for the missing values of numpy and pandas.
 
+    Parameters
+    ----------
+    name : the variable's, for the message.
+    value : text, number, time, list, array, Series …, or missing.
+
     Raises
     ------
     DataError : it is a table, a function or anything else without a type in SQL.

@@ -122,7 +122,13 @@ class GraphBrowser(anywidget.AnyWidget):
         return None if self._walk.chosen is None else self._walk.triple(self._walk.chosen)
 
     def go(self, entity_type: str, key: str) -> None:
-        """Show another entity; raises UnknownNameError where there is none."""
+        """Show another entity; raises UnknownNameError where there is none.
+
+        Parameters
+        ----------
+        entity_type : "product", "customer", "colour" ….
+        key : the shop's own.
+        """
         self._do(lambda: self._walk.go(entity_type, key))
 
     def back(self) -> None:
@@ -130,11 +136,23 @@ class GraphBrowser(anywidget.AnyWidget):
         self._do(self._walk.back)
 
     def search(self, text: str, entity_type: str | None = None) -> None:
-        """List the entities whose key or name holds `text`."""
+        """List the entities whose key or name holds `text`.
+
+        Parameters
+        ----------
+        text : a part of a key or of a name.
+        entity_type : of this type alone; None of all.
+        """
         self._do(lambda: self._walk.look(text, entity_type))
 
     def filter(self, relation: str | None = None, direction: str = "both") -> None:
-        """Show the triples of one relation, of a direction ("out", "in"), alone."""
+        """Show the triples of one relation, of a direction ("out", "in"), alone.
+
+        Parameters
+        ----------
+        relation : its name; None shows all.
+        direction : "out" (the entity is the head), "in" (it is the tail) or "both".
+        """
         self._do(lambda: self._walk.filter(relation, direction))
 
     def more(self) -> None:

@@ -71,6 +71,11 @@ class KGSQL(Magics):
         read as SQL. Arrays of floats are vectors; vectors come back as float32 arrays.
 
         `%%kgsql --out name` keeps the frame in `name` instead of showing it.
+
+        Parameters
+        ----------
+        line : what stands behind the magic's name: a statement, or options.
+        cell : the lines below `%%kgsql`; None for `%kgsql`.
         """
         out: str | None = None
         if cell is None:
@@ -87,7 +92,13 @@ class KGSQL(Magics):
         return None
 
     def names(self, before: str, cell: str) -> list[str]:
-        """Return what may stand at the end of `before`, the text of a line up to the cursor."""
+        """Return what may stand at the end of `before`, the text of a line up to the cursor.
+
+        Parameters
+        ----------
+        before : the line up to the cursor.
+        cell : all that is typed so far.
+        """
         if self._catalogue is None:
             self._catalogue = Catalogue(self.database)
         return complete(self._catalogue.completions(), before, cell)
@@ -122,7 +133,13 @@ def _said(sentence: str) -> str:
 
 
 def marked(statement: str, error: DatabaseError) -> str:
-    """Return an error's message; below it the line that PostgreSQL points at, with a mark."""
+    """Return an error's message; below it the line that PostgreSQL points at, with a mark.
+
+    Parameters
+    ----------
+    statement : as it was typed.
+    error : the place that PostgreSQL named is read from it.
+    """
     if error.position is None:
         return _said(str(error))
     place = error.position - 1

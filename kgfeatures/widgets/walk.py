@@ -57,7 +57,13 @@ class Walk:
         self._sql: dict[str, str] = {}
 
     def look(self, text: str = "", entity_type: str | None = None) -> None:
-        """Search entities whose key or label holds `text`."""
+        """Search entities whose key or label holds `text`.
+
+        Parameters
+        ----------
+        text : a part of a key or of a label.
+        entity_type : of this type alone; None of all.
+        """
         with self.database.transaction() as conn:
             answer = graph.find_entities(conn, text, entity_type, FOUND)
         self.text, self.entity_type = text, entity_type
@@ -66,7 +72,13 @@ class Walk:
             self.types = [row["name"] for row in self.database.rows("catalogue.entity_types")]
 
     def go(self, entity_type: str, key: str) -> None:
-        """Stand at an entity; raises UnknownNameError where there is none."""
+        """Stand at an entity; raises UnknownNameError where there is none.
+
+        Parameters
+        ----------
+        entity_type : "product", "customer", "colour" ….
+        key : the shop's own.
+        """
         with self.database.transaction() as conn:
             entity = graph.entity(conn, entity_type, key)
         before = self.place
@@ -81,7 +93,13 @@ class Walk:
             self._passed.pop()
 
     def filter(self, relation: str | None = None, direction: str = "both") -> None:
-        """Look at the triples of one relation, and one direction, alone."""
+        """Look at the triples of one relation, and one direction, alone.
+
+        Parameters
+        ----------
+        relation : its name; None takes all.
+        direction : "out" (the entity is the head), "in" (it is the tail) or "both".
+        """
         place = self._here()
         if direction not in DIRECTIONS:
             listed = ", ".join(DIRECTIONS)

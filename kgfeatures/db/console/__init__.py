@@ -76,6 +76,11 @@ class Console:
     def submit(self, sql: str, row_cap: int | None = None) -> Query:
         """Start a statement and return at once.
 
+        Parameters
+        ----------
+        sql : one statement, as it was typed.
+        row_cap : rows kept at most, 1 to the console's limit; None takes that limit.
+
         Raises
         ------
         DataError : there is no statement, or `row_cap` is not from 1 to the limit.
