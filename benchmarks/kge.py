@@ -289,6 +289,8 @@ def main() -> None:
 
     peer = Peer(given.peer_python, graph, given, settings.dim) if given.peer else None
     vectors, seconds = train(graph, settings, given, peer)
+    if not np.isfinite(vectors.entities).all():
+        raise DataError("the vectors grew beyond all numbers; name a smaller --learning-rate")
     began = time.process_time()
     found = ranks(vectors, asked, graph.known)
     metrics = found.metrics()
