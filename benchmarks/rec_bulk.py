@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
-from rec_sql import BASKET_LINES, DAYS, ENCODER, NEAR, SEED
+from rec_sql import BASKET_LINES, DAYS, NEAR, SEED, build, server
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
@@ -106,13 +106,12 @@ def compare(conn: Connection[Any], shop: Shop, bulk: Bulk, sample: int, k: int) 
 
 def shape(shop: Shop, bulk: Bulk) -> dict[str, Any]:
     """Return how much is added up for a customer."""
-    reach = sum(np.diff(signal.neighbors.indptr) for signal in bulk.signals_)
     return {
         "customers": len(shop.customers),
         "products": len(shop.products),
         "purchases": len(shop.lines.customer),
         "products_per_customer": round(float(np.diff(bulk.bought_.indptr).mean()), 1),
-        "neighbors_per_customer": round(float((bulk.bought_ @ reach).mean()), 1),
+        "neighbors_per_customer": round(float(bulk.reach_.mean()), 1),
         "weights": {name: weight for name, weight in bulk.blend.weights_.items() if weight > 0},
     }
 
@@ -127,11 +126,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     given = parser.parse_args()
     from kgfeatures.datasets import generate
-    from kgfeatures.db import Database, launcher, migrate
-    from kgfeatures.steps.embed_text import run_text
-    from kgfeatures.steps.extract import extract
-    from kgfeatures.steps.ingest import ingest
-    from kgfeatures.steps.recommend import RecommendSettings, recommend
 
     given.folder.mkdir(parents=True, exist_ok=True)
     given.folder.chmod(0o755)  # the server may run as another user
@@ -139,19 +133,11 @@ def main() -> None:
     shop_folder = given.folder / "shop"
     if not shop_folder.exists():
         generate(*sizes, folder=shop_folder, basket_lines=BASKET_LINES)
-    dsn = launcher.ensure_running(given.folder / "home")
-    try:
-        migrate(dsn)
-        with Database(lambda: dsn) as database, threadpool_limits(1):
-            ingest(database, shop_folder)
-            extract(database)
-            run_text(database, ENCODER, features=True)
-            recommend(database, RecommendSettings(lists=False))
-            with database.session() as conn:
-                shop, bulk = fitted(conn)
-                found = shape(shop, bulk) | compare(conn, shop, bulk, given.sample, given.k)
-    finally:
-        launcher.stop(given.folder / "home")
+    with server(given.folder / "home") as database, threadpool_limits(1):
+        build(database, shop_folder, lists=False)
+        with database.session() as conn:
+            shop, bulk = fitted(conn)
+            found = shape(shop, bulk) | compare(conn, shop, bulk, given.sample, given.k)
     found["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"benchmark": "rec_bulk", "k": given.k, **found}))
 

@@ -24,6 +24,7 @@ import argparse
 import json
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ import psutil
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import Connection
 
@@ -53,18 +54,32 @@ products: {file: products.parquet, product: product, text: [title], relations: {
 """
 
 
-def build(database: Database, shop: Path) -> dict[str, float]:
+@contextmanager
+def server(home: Path) -> Iterator[Database]:
+    """Open a database of this version on a server of its own, which stops afterwards."""
+    from kgfeatures.db import Database, launcher, migrate
+
+    dsn = launcher.ensure_running(home)
+    try:
+        migrate(dsn)
+        with Database(lambda: dsn) as database:
+            yield database
+    finally:
+        launcher.stop(home)
+
+
+def build(database: Database, shop: Path, *, lists: bool = True) -> dict[str, float]:
     """Run the steps that recommendations need; return the CPU seconds of each in this process."""
     from kgfeatures.steps.embed_text import run_text
     from kgfeatures.steps.extract import extract
     from kgfeatures.steps.ingest import ingest
-    from kgfeatures.steps.recommend import recommend
+    from kgfeatures.steps.recommend import RecommendSettings, recommend
 
     work: dict[str, Callable[[], Any]] = {
         "ingest": lambda: ingest(database, shop),
         "extract": lambda: extract(database),
         "embed text": lambda: run_text(database, ENCODER, features=True),
-        "recommend": lambda: recommend(database),
+        "recommend": lambda: recommend(database, RecommendSettings(lists=lists)),
     }
     seconds: dict[str, float] = {}
     for name, step in work.items():
@@ -255,7 +270,6 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300)
     given = parser.parse_args()
     from kgfeatures.datasets import generate, online_retail
-    from kgfeatures.db import Database, launcher, migrate
 
     with tempfile.TemporaryDirectory(prefix="kgfeatures-", dir="/var/tmp") as name:
         folder = Path(name)
@@ -267,16 +281,10 @@ def main() -> None:
             shop = large_shop(folder / "shop")
         else:
             shop = generate(*sizes, folder=folder / "shop", basket_lines=BASKET_LINES)
-        home = folder / "home"
-        dsn = launcher.ensure_running(home)
-        try:
-            migrate(dsn)
-            with Database(lambda: dsn) as database:
-                steps = build(database, shop)
-                with database.session() as conn:
-                    summary = measure(conn, given.sample)
-        finally:
-            launcher.stop(home)
+        with server(folder / "home") as database:
+            steps = build(database, shop)
+            with database.session() as conn:
+                summary = measure(conn, given.sample)
     summary = {"benchmark": "rec_sql", **vars(given), "step_cpu_seconds": steps, **summary}
     print(json.dumps(summary))
 

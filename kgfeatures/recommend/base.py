@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Dense blocks hold at most this many scores: 8 MB of float64, which a processor's cache may hold.
 SCORES_PER_BLOCK = 1_000_000
+# Rows of so many times k scores are narrowed by the maxima of groups of so many of them.
+WIDE, GROUP = 64, 8
 
 Score = TypeVar("Score", bound=np.floating)
 
@@ -126,6 +128,14 @@ def top_k(scores: NDArray[Score], k: int) -> tuple[IntArray, NDArray[Score]]:
     k = min(k, m)
     if m == 0:
         return np.zeros((n, 0), dtype=np.int64), scores
+    if m >= WIDE * k:
+        groups = m // GROUP
+        heads = scores[:, : groups * GROUP].reshape(n, GROUP, groups).max(axis=1)
+        # k groups reach it, so k columns do; what is below is not looked at again.
+        kept = scores >= np.partition(heads, groups - k, axis=1)[:, groups - k, None]
+        sizes = np.count_nonzero(kept, axis=1)
+        if sizes.max(initial=0) < m // GROUP:
+            return _top_of_few(scores, kept, sizes, k)
     threshold = np.partition(scores, m - k, axis=1)[:, m - k : m - k + 1]
     kept = scores >= threshold
     crowded = kept.sum(axis=1) > k  # ties at the threshold: only their first columns have room
@@ -137,6 +147,19 @@ def top_k(scores: NDArray[Score], k: int) -> tuple[IntArray, NDArray[Score]]:
     values = np.take_along_axis(scores, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+
+def _top_of_few(
+    scores: NDArray[Score], kept: NDArray[np.bool_], sizes: IntArray, k: int
+) -> tuple[IntArray, NDArray[Score]]:
+    """Return `top_k` of the columns kept, `sizes` of them in each row, k at least."""
+    there = np.arange(sizes.max(initial=k)) < sizes[:, None]
+    places = np.flatnonzero(kept)
+    few = np.full(there.shape, -np.inf, dtype=scores.dtype)
+    columns = np.zeros(there.shape, dtype=np.int64)
+    few[there], columns[there] = scores.take(places), places % scores.shape[1]
+    best, values = top_k(few, k)
+    return np.take_along_axis(columns, best, axis=1), values
 
 
 class Recommender(ABC):

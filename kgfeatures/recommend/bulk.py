@@ -101,8 +101,14 @@ class _Few(NamedTuple):
 
 
 class Bulk(Served):
-    """The blend that is served, for very many customers at a time; scores are those of `Served`."""
+    """The blend that is served, for very many customers at a time; scores are those of `Served`.
 
+    Attributes
+    ----------
+    reach_ : (n_customers,) neighbours that are added up for each.
+    """
+
+    reach_: IntArray
     weights_: Doubles
     popular_: Doubles
 
@@ -122,7 +128,7 @@ class Bulk(Served):
             tables = [part.neighbors_ for part in self._signals.values()]
             buckets = n_products if n_products <= MOST else BUCKETS
             self._packed = Packed(tables, buckets)
-            self._reach = self.bought_ @ self._packed.reach
+            self.reach_ = self.bought_ @ self._packed.reach
             self._popular = np.full(buckets * self._packed.depth, -np.inf)
             self._popular[:n_products] = self.popular_
             by_bucket = self._popular.reshape(-1, buckets).max(axis=0)
@@ -193,7 +199,7 @@ class Bulk(Served):
 
     def _blocks(self, customers: IntArray) -> Iterator[slice]:
         """Yield customers, who are ordered by how much they bought, in blocks for the cache."""
-        heard = self._reach[customers].cumsum()
+        heard = self.reach_[customers].cumsum()
         most = max(1, SUMS // (len(self.weights_) * self._packed.buckets))
         start = 0
         while start < len(customers):

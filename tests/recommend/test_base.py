@@ -107,3 +107,16 @@ def test_decay_halves_with_every_half_life():
 def test_purchases_that_cannot_be_are_refused(customer, product, day, words: str):
     with pytest.raises(DataError, match=words):
         Purchases(np.array(customer), np.array(product), np.array(day), 2, 2)
+
+
+@pytest.mark.parametrize("levels", [3, 40, 10_000])
+def test_the_best_of_wide_rows_are_those_of_sorting_them(levels: int):
+    rng = np.random.default_rng(levels)
+    # Few levels make many ties; the first row has nothing to choose.
+    scores = rng.integers(0, levels, (6, 1003)).astype(np.float32)
+    scores[0], scores[1, 5:] = -np.inf, -np.inf
+    columns, values = top_k(scores, 4)
+    for row in range(len(scores)):
+        wanted = sorted(range(1003), key=lambda column, r=row: (-scores[r, column], column))[:4]
+        assert columns[row].tolist() == wanted
+        assert (values[row] == scores[row, wanted]).all()
