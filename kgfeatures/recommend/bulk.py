@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 # A block of customers adds up about so many neighbours, into so many buckets of all signals.
-NEIGHBORS, SUMS = 200_000, 1_200_000
+NEIGHBORS, SUMS = 100_000, 600_000
 # Buckets that products are dealt into where there are more than MOST of them.
 BUCKETS, MOST = 8192, 12_288
 # The k-th highest bucket is looked for among so many groups of buckets, or so many times k.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kgfeatures.types import FloatArray, IntArray
 
     Doubles = NDArray[np.float64]
+    Scratch = tuple[NDArray[np.bool_], NDArray[np.int32]]
 
 # Neighbours in a segment: tables keep 50, 100 or 200 of a product.
 WIDTH = 25
@@ -58,6 +59,7 @@ class Packed:
         columns.ravel()[places] = np.concatenate([table.indices for table in tables])
         weights.ravel()[places] = np.concatenate([table.data for table in tables])
         self._columns, self._weights = columns, weights
+        self._scratch = np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int32)
 
     def hear(self, products: IntArray, sizes: IntArray, histories: Sequence[Doubles]) -> Heard:
         """Return the neighbours of what some customers bought.
@@ -77,13 +79,18 @@ class Packed:
         columns = self._columns.take(segments, axis=0)
         cells = columns & np.int32(self.buckets - 1) if self.depth > 1 else columns.copy()
         cells += np.repeat((rows * self.buckets).astype(np.int32), counts)[:, None]
+        shape = (self.signals, len(sizes), self.buckets)
+        size = int(np.prod(shape))
+        if len(self._scratch[0]) < size:
+            self._scratch = np.zeros(size, dtype=bool), np.empty(size, dtype=np.int32)
         return Heard(
-            (self.signals, len(sizes), self.buckets),
+            shape,
             self.depth,
             columns.ravel(),
             cells.ravel(),
             self._weights.take(segments, axis=0).ravel(),
             np.repeat(np.concatenate(histories), counts),
+            self._scratch,
         )
 
 
@@ -98,6 +105,7 @@ class Heard:
     columns, cells, weights : (n,) each neighbour, its cell and its weight, in the order of signals,
         then customers.
     history : of each segment of `WIDTH` neighbours, the weight of the product bought.
+    scratch : a mark, nowhere set, and a number for each cell; used by one block after the other.
     """
 
     shape: tuple[int, int, int]
@@ -106,6 +114,7 @@ class Heard:
     cells: NDArray[np.int32]
     weights: FloatArray
     history: Doubles
+    scratch: Scratch
 
     def by_bucket(self) -> FloatArray:
         """Return what signals say of buckets, `shape`, in single precision."""
@@ -121,11 +130,11 @@ class Heard:
         ----------
         cells : (n,) each once.
         """
-        marks = np.zeros(int(np.prod(self.shape)), dtype=bool)
+        marks, numbers = self.scratch
         marks[cells] = True
-        numbers = np.empty(len(marks), dtype=np.int32)
         numbers[cells] = np.arange(0, len(cells) * self.depth, self.depth, dtype=np.int32)
         hit = np.flatnonzero(marks.take(self.cells))
+        marks[cells] = False
         segment = hit // WIDTH
         number = numbers.take(self.cells.take(hit))
         if self.depth > 1:
