@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from kgfeatures.embedding.base import ScoreFunction, TrainingSettings
     from kgfeatures.types import FloatArray, IntArray
 
-OVERDRAWN = 6
+# By operator. Inner products push a new entity further than distances do.
+OVERDRAWN = {"<->": 6, "<+>": 6, "<#>": 4}
 BEYOND = 4  # the purpose of these random numbers, see sampling
 
 
@@ -65,7 +66,7 @@ class NewcomerTrainer:
         self.steps_per_pass = -(-len(learned) // settings.batch_size)
         self.passes = settings.passes(len(learned))
 
-        share = OVERDRAWN * self.n_new / len(entities)
+        share = OVERDRAWN[model.operator] * self.n_new / len(entities)
         most = min(max(1, settings.negatives // 2), self.n_new)
         self.new = min(most, max(1, round(settings.negatives * share)))
         self.old = min(max(1, settings.negatives - self.new), n_old)
