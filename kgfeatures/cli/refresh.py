@@ -194,11 +194,11 @@ def summary(expected: list[Expected]) -> str:
     if not todo:
         return "nothing to do"
     seconds = [each.cost("seconds") for each in todo]
-    memory = [each.cost("peak_memory_bytes") for each in todo]
+    memory = max(each.cost("peak_memory_bytes") or 0 for each in todo)
     known = [value for value in seconds if value is not None]
     said = f"{len(todo)} of {len(expected)} steps: {sum(known):,.0f} s" if known else UNKNOWN
-    if any(memory):
-        said += f", at most {megabytes(max(value or 0 for value in memory))} of memory"
+    if memory:
+        said += f", at most {megabytes(memory)} of memory"
     never = len(seconds) - len(known)
     return said + (f"; what {never} of them cost is unknown: never run" if never else "")
 

@@ -101,6 +101,19 @@ def written(engine: sqlalchemy.Engine, name: str, file: Path, progress: Progress
     """
     progress.note(f"reading {name}")
     progress.advance()
+    columns = _read(engine, name)
+    kept = {column: values for column, values in columns.items() if not is_bytes(values.type)}
+    if not kept:
+        return False
+    try:
+        parquet.write_table(pa.table(kept), file)
+    except (pa.ArrowException, OSError) as exc:
+        raise DataError(f"the table {name} cannot be written to {file}: {exc}") from exc
+    return True
+
+
+def _read(engine: sqlalchemy.Engine, name: str) -> dict[str, pa.ChunkedArray]:
+    """Return the columns of a table, none where it has no rows."""
     table = sqlalchemy.Table(name, sqlalchemy.MetaData(), autoload_with=engine)
     if engine.dialect.name == "sqlite":
         # SQLite keeps what it was given; read as the declared type, a date may not be one.
@@ -112,15 +125,7 @@ def written(engine: sqlalchemy.Engine, name: str, file: Path, progress: Progress
         for rows in connection.execute(sqlalchemy.select(table)).partitions(CHUNK_ROWS):
             for column, values in zip(names, zip(*rows, strict=True), strict=True):
                 chunks[column].append(as_array(values))
-    columns = {column: unified(parts) for column, parts in chunks.items() if parts}
-    kept = {column: values for column, values in columns.items() if not is_bytes(values.type)}
-    if not kept:
-        return False
-    try:
-        parquet.write_table(pa.table(kept), file)
-    except (pa.ArrowException, OSError) as exc:
-        raise DataError(f"the table {name} cannot be written to {file}: {exc}") from exc
-    return True
+    return {column: unified(parts) for column, parts in chunks.items() if parts}
 
 
 def as_array(values: Iterable[Any]) -> pa.Array:

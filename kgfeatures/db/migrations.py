@@ -107,13 +107,7 @@ def _applied(conn: Connection[TupleRow]) -> dict[str, str]:
 
 def _check_frozen(migrations: list[Source], applied: dict[str, str]) -> None:
     ran = sorted(name for name in applied if name.startswith("migrations/"))
-    known = {source.name for source in migrations}
-    unknown = [name for name in ran if name not in known]
-    if unknown:
-        raise MigrationError(
-            f"the database is newer than this version of kgfeatures: {unknown[0]} ran there and "
-            "is not in this version; install the newer version"
-        )
+    _require_known(ran, {source.name for source in migrations})
     for source in migrations:
         if source.name in applied and applied[source.name] != source.sha256:
             raise MigrationError(
@@ -124,6 +118,15 @@ def _check_frozen(migrations: list[Source], applied: dict[str, str]) -> None:
             raise MigrationError(
                 f"{source.name} has not run but {ran[-1]} has; give it the next number"
             )
+
+
+def _require_known(ran: list[str], known: set[str]) -> None:
+    unknown = [name for name in ran if name not in known]
+    if unknown:
+        raise MigrationError(
+            f"the database is newer than this version of kgfeatures: {unknown[0]} ran there and "
+            "is not in this version; install the newer version"
+        )
 
 
 def _run(conn: Connection[TupleRow], source: Source) -> None:

@@ -133,6 +133,23 @@ def _joined(
     return pd.concat(found, axis=1).reindex(columns=request.columns)
 
 
+def _require_filled(entity_df: pd.DataFrame, column: str) -> None:
+    """Check that the labels have a column, and a value of it in each row.
+
+    Raises
+    ------
+    DataError : the column is not there, or empty in a row.
+    """
+    if column not in entity_df.columns:
+        present = ", ".join(map(str, entity_df.columns))
+        what = "the moment of each label" if column == TIME else "the shop's keys as text"
+        raise DataError(f"entity_df has no column {column!r}; its columns: {present}; add {what}")
+    empty = entity_df.index[entity_df[column].isna().to_numpy()]
+    if len(empty):
+        row = empty[0]
+        raise DataError(f"entity_df[{column!r}] is empty in row {row!r}; drop or fill such rows")
+
+
 def _require_columns(entity_df: pd.DataFrame, request: Request) -> None:
     """Check that the labels have times and keys, and no column called like a feature.
 
@@ -144,19 +161,8 @@ def _require_columns(entity_df: pd.DataFrame, request: Request) -> None:
 
     if entity_df.empty:
         raise DataError("entity_df has no rows; give one row per label")
-    present = ", ".join(map(str, entity_df.columns))
     for column in (*request.keys, TIME):
-        if column not in entity_df.columns:
-            what = "the moment of each label" if column == TIME else "the shop's keys as text"
-            raise DataError(
-                f"entity_df has no column {column!r}; its columns: {present}; add {what}"
-            )
-        empty = entity_df.index[pd.isna(entity_df[column].to_numpy())]
-        if len(empty):
-            row = empty[0]
-            raise DataError(
-                f"entity_df[{column!r}] is empty in row {row!r}; drop or fill such rows"
-            )
+        _require_filled(entity_df, column)
     for key in request.keys:
         if not all(isinstance(value, str) for value in entity_df[key].to_list()):
             raise DataError(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from kgfeatures.graph.section import Shape
+
 FILE_NAME = "dataset.yaml"
 TABULAR = ("csv", "tsv", "parquet", "jsonl")
 TRIPLE_FORMATS = (*TABULAR, "nt", "openke")
@@ -99,12 +101,7 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
     ManifestError : a key is unknown, missing or holds what it cannot.
     """
     shape = SHAPES[kind]
-    for key in entry:
-        if not shape.named:
-            where.known(key, shape.keys())
-    for key in shape.required:
-        if key not in entry:
-            raise where.error(f"lacks the key {key!r}; it has {', '.join(map(str, entry))}")
+    _require_keys(shape, where, entry)
     lists = {*shape.lists, "empty", "delimiter"}
     names = {str(k): where.under(str(k)).name(v) for k, v in entry.items() if k not in lists}
     delimiter = entry.get("delimiter")
@@ -129,6 +126,16 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
     )
     meaning.check(section)
     return section
+
+
+def _require_keys(shape: Shape, where: Where, entry: yaml_values.Mapping) -> None:
+    """Raise ManifestError unless a section has all keys that it needs, and none that is unknown."""
+    for key in entry:
+        if not shape.named:
+            where.known(key, shape.keys())
+    for key in shape.required:
+        if key not in entry:
+            raise where.error(f"lacks the key {key!r}; it has {', '.join(map(str, entry))}")
 
 
 def find_file(where: Where, kind: str, names: Mapping[str, str]) -> tuple[Path | None, str]:

@@ -157,9 +157,7 @@ def delimiter_of(lines: list[str], usual: str) -> tuple[str, float]:
     """Return the character that splits lines into the same number of fields, and how sure it is."""
     found: list[tuple[float, int, str]] = []
     for one in dict.fromkeys([usual, *SEPARATORS]):
-        widths = [len(fields) for fields in csv.reader(lines[:-1] or lines, delimiter=one)]
-        width = widths[0] if widths else 0
-        alike = sum(each == width for each in widths) / max(len(widths), 1)
+        width, alike = _width(lines, one)
         if width > 1:
             found.append((round(alike, 2), width, one))
     if not found:
@@ -168,6 +166,16 @@ def delimiter_of(lines: list[str], usual: str) -> tuple[str, float]:
     alike, _, best = found[-1]
     rivals = [one for share, _, one in found[:-1] if share > 0.9]
     return best, round(alike * (0.6 if rivals else 0.98), 2)
+
+
+def _width(lines: list[str], delimiter: str) -> tuple[int, float]:
+    """Return how many fields the first line has, and the share of lines that have as many.
+
+    The last of several lines may be cut off: it is left out.
+    """
+    widths = [len(fields) for fields in csv.reader(lines[:-1] or lines, delimiter=delimiter)]
+    width = widths[0] if widths else 0
+    return width, sum(each == width for each in widths) / max(len(widths), 1)
 
 
 def encoding_of(file: Path) -> tuple[str, float]:

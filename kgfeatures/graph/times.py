@@ -53,9 +53,7 @@ def clean_times(sheet: Sheet, column: str, form: str | None, empty: frozenset[st
     """
     source = sheet.column(column)
     if pa.types.is_timestamp(source.type) or pa.types.is_date(source.type):
-        if pa.types.is_timestamp(source.type) and source.type.tz:
-            return Cleaned(source.cast(KIND, safe=False))
-        return Cleaned(source.cast(pa.timestamp("us"), safe=False).cast(KIND))
+        return Cleaned(_in_utc(source))
     encoded = source.dictionary_encode()
     distinct: list[Any] = encoded.dictionary.to_pylist()
     given: list[Any] = [None if is_empty(value, empty) else value for value in distinct]
@@ -69,6 +67,13 @@ def clean_times(sheet: Sheet, column: str, form: str | None, empty: frozenset[st
         reasons = {int(place): reason for place in bad}
     answers = pa.array(times, pa.timestamp("ns", "UTC"), from_pandas=True).cast(KIND, safe=False)
     return Cleaned(answers.take(encoded.indices), problems_of(sheet, column, encoded, reasons))
+
+
+def _in_utc(source: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return dates, or timestamps with a zone or without one, as timestamp[us, UTC]."""
+    if pa.types.is_timestamp(source.type) and source.type.tz:
+        return source.cast(KIND, safe=False)
+    return source.cast(pa.timestamp("us"), safe=False).cast(KIND)
 
 
 def parse_times(values: list[Any], form: str | None) -> pd.Series:

@@ -155,11 +155,7 @@ def _by_words(
     wanted = tokens(conn, asked.words)
     if not wanted or not asked.texts:
         return []
-    measure: sql.Composable = sql.SQL("null::double precision")
-    before: list[Any] = []
-    if asked.column is not None and asked.vector is not None:
-        _require_width(table, asked.column, asked.vector)
-        measure, before = _distance(asked.column, asked.metric), [_literal(asked.vector)]
+    measure, before = _measure(table, asked)
     held = [sql.SQL("online.tokens({})").format(text.identifier) for text in asked.texts]
     every = sql.SQL(" and ").join(_holds(asked.texts, token) for token in wanted)
     together = sql.SQL(" || ").join(sql.SQL("coalesce({}, '{{}}')").format(text) for text in held)
@@ -179,6 +175,14 @@ def _by_words(
     )
     repeated = [token for token in wanted for _ in held]
     return _fetch(conn, query, [*before, wanted, *repeated, *values])
+
+
+def _measure(table: Table, asked: Search) -> tuple[sql.Composable, list[Any]]:
+    """Return the distance of a row that words find, and its parameters; null without a vector."""
+    if asked.column is None or asked.vector is None:
+        return sql.SQL("null::double precision"), []
+    _require_width(table, asked.column, asked.vector)
+    return _distance(asked.column, asked.metric), [_literal(asked.vector)]
 
 
 def _holds(texts: Sequence[Column], token: str) -> sql.Composed:

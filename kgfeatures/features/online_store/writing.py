@@ -92,21 +92,31 @@ def _made(conn: Connection[TupleRow], layouts: Layouts, view: Any, key: EntityKe
 
 def _newest(table: Table, given: Iterable[Given]) -> list[tuple[Any, ...]]:
     """Return the newest row of each key: key values, features, event and created time."""
-    names = [key.name for key in table.keys]
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for entity, features, event, created in given:
-        by_name = dict(zip(entity.join_keys, entity.entity_values, strict=True))
-        if by_name.keys() != set(names):
-            raise DataError(
-                f"{table.title} is keyed by {', '.join(names)}, and a row by "
-                f"{', '.join(by_name) or 'nothing'}; apply the feature view again"
-            )
-        values = [by_name[name] for name in names]
+        values = _key_values(table, entity)
         plain = tuple(getattr(value, value.WhichOneof("val") or "null_val") for value in values)
         row = (values, features, aware(event), aware(created) if created is not None else None)
         if plain not in found or _age(row) >= _age(found[plain]):
             found[plain] = row
     return list(found.values())
+
+
+def _key_values(table: Table, entity: Any) -> list[Any]:
+    """Return the values of a row's keys in the table's order.
+
+    Raises
+    ------
+    DataError : the row has other keys than the table.
+    """
+    names = [key.name for key in table.keys]
+    by_name = dict(zip(entity.join_keys, entity.entity_values, strict=True))
+    if by_name.keys() != set(names):
+        raise DataError(
+            f"{table.title} is keyed by {', '.join(names)}, and a row by "
+            f"{', '.join(by_name) or 'nothing'}; apply the feature view again"
+        )
+    return [by_name[name] for name in names]
 
 
 def aware(moment: dt.datetime) -> dt.datetime:
