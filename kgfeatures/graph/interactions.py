@@ -38,6 +38,8 @@ PURCHASE, RETURN = "purchase", "return"
 COMMON_EVENTS = (PURCHASE, RETURN, "view", "click", "cart", "wish", "rating")
 EVENT_LENGTH = 60
 DECIMALS = 6
+# No history of a shop is made of it: only an evaluation takes lines without a time.
+UNDATED = pa.scalar(0, pa.timestamp("us", "UTC"))
 
 
 def load_interactions(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
@@ -53,13 +55,20 @@ def load_interactions(section: Section, sheet: Sheet, manifest: Manifest) -> Loa
     lines.add_key("customer", to_key)
     lines.add_product(manifest)
     lines.keep_positive()
-    form, stamp = section.words.get("timestamp_format"), section.columns["timestamp"]
-    lines.add("occurred_at", clean_times(sheet, stamp, form, section.empty), required=stamp)
+    stamp = section.columns.get("timestamp")
+    lines.add("occurred_at", _times(section, sheet, stamp), required=stamp)
     lines.add("basket_id", optional(section, sheet, "basket", to_label, pa.string()))
     lines.add("split", optional(section, sheet, "split", to_split, pa.string()))
     add_event(lines)
     add_amounts(lines)
     return lines.finish()
+
+
+def _times(section: Section, sheet: Sheet, column: str | None) -> Cleaned:
+    """Return when each line happened: all at `UNDATED` where no column says it."""
+    if column is None:
+        return Cleaned(pa.repeat(UNDATED, len(sheet.rows)))
+    return clean_times(sheet, column, section.words.get("timestamp_format"), section.empty)
 
 
 def optional(

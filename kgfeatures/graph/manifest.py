@@ -49,8 +49,12 @@ class Manifest:
         return any(pattern.fullmatch(product_id) for pattern in self.excluded)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, *, undated: bool = False) -> Manifest:
     """Return the manifest of a folder with data.
+
+    Parameters
+    ----------
+    undated : whether interactions that name a split may lack a timestamp; what is loaded may not.
 
     Raises
     ------
@@ -67,7 +71,9 @@ def read_manifest(folder: Path) -> Manifest:
     for key in content:
         top.known(key, MANIFEST_KEYS)
     sections = [
-        replace(read_section(kind, where, entry), pattern=patterns.of(written, entry))
+        replace(
+            read_section(kind, where, entry, undated=undated), pattern=patterns.of(written, entry)
+        )
         for kind in SHAPES
         if kind in content
         for where, written in top.under(kind).mappings(content[kind])
@@ -87,7 +93,9 @@ def read_manifest(folder: Path) -> Manifest:
     )
 
 
-def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section:
+def read_section(
+    kind: str, where: Where, entry: yaml_values.Mapping, *, undated: bool = False
+) -> Section:
     """Return one section of the manifest.
 
     Parameters
@@ -95,12 +103,15 @@ def read_section(kind: str, where: Where, entry: yaml_values.Mapping) -> Section
     kind : the manifest's key: "interactions", "products", "triples" ….
     where : file and place in it, for messages.
     entry : the section as YAML has it.
+    undated : see `read_manifest`.
 
     Raises
     ------
     ManifestError : a key is unknown, missing or holds what it cannot.
     """
     shape = SHAPES[kind]
+    if undated and "split" in entry:
+        shape = replace(shape, required=tuple(k for k in shape.required if k != "timestamp"))
     _require_keys(shape, where, entry)
     lists = {*shape.lists, "empty", "delimiter"}
     names = {str(k): where.under(str(k)).name(v) for k, v in entry.items() if k not in lists}

@@ -172,12 +172,14 @@ class Shop:
 def from_folder(folder: Path) -> Shop:
     """Return the shop of a folder with a dataset.yaml, read as `kgfeatures ingest` reads it.
 
+    Interactions with a split need no time, unlike those that are loaded.
+
     Raises
     ------
     DataError, ManifestError : the manifest or a file cannot be read; it names tables; more than
         one row in a hundred of a file cannot be loaded.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, undated=True)
     lines = [_load(section, manifest).rows.to_pandas() for section in manifest.of("interactions")]
     things = {"products": Things(), "customers": Things()}
     for kind, found in things.items():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgfeatures.errors import DataError
+from kgfeatures.errors import DataError, ManifestError
 from kgfeatures.steps.evaluate import (
     EvaluationSettings,
     evaluate,
@@ -185,6 +185,21 @@ def test_a_folder_whose_rows_cannot_be_loaded_says_so_with_the_first_line(folder
 def test_a_time_split_outside_the_purchases_is_refused(folder: Path, day: dt.date):
     with pytest.raises(DataError, match=f"{day}, but purchases are from 2024-01-01 to 2024-01-06"):
         protocol_of(from_folder(folder), EvaluationSettings(time_split=day))
+
+
+def test_parts_without_times_can_be_evaluated_but_not_loaded(folder: Path, db: Database):
+    orders = pd.read_csv(folder / "orders.csv").drop(columns="at")
+    orders.to_csv(folder / "orders.csv", index=False)
+    undated = MANIFEST.replace(" timestamp: at,", "")
+    (folder / "dataset.yaml").write_text(undated % ", split: part")
+    outcome = evaluate_folder(folder, LITTLE)
+    wanted = orders[(orders["part"] == "test") & (orders["kind"] == "purchase")]
+    assert len(outcome.protocol.test.asked) == wanted["who"].nunique()
+    with pytest.raises(ManifestError, match="interactions lacks the key 'timestamp'"):
+        ingest(db, folder)
+    (folder / "dataset.yaml").write_text(undated % "")
+    with pytest.raises(ManifestError, match="interactions lacks the key 'timestamp'"):
+        evaluate_folder(folder, LITTLE)
 
 
 def test_a_shop_without_purchases_is_refused(folder: Path, db: Database):
