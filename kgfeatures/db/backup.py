@@ -61,6 +61,11 @@ def backup(dsn: str, file: Path) -> int:
 
     The file appears when it is complete; one that was there is replaced then.
 
+    Parameters
+    ----------
+    dsn : of a login that may read all tables.
+    file : its folder is there.
+
     Raises
     ------
     DataError : the folder cannot be written.

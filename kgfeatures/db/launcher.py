@@ -88,6 +88,11 @@ def ensure_running(home: Path, note: Callable[[str], None] = silent) -> str:
 def stop(home: Path, note: Callable[[str], None] = silent) -> bool:
     """Stop the server at `home`, ending its sessions; return whether one was running.
 
+    Parameters
+    ----------
+    home : the folder that $KGFEATURES_HOME names.
+    note : takes a sentence on what is done meanwhile.
+
     Raises
     ------
     ServerError : it does not end, or belongs to another user.
@@ -138,6 +143,12 @@ def tcp_dsn(home: Path, note: Callable[[str], None] = silent, *, reader: bool = 
 
     The first call restarts the server, which ends its sessions.
 
+    Parameters
+    ----------
+    home : the folder that $KGFEATURES_HOME names.
+    note : takes a sentence on what is done meanwhile.
+    reader : the URL of the login that only reads, not the owner's.
+
     Raises
     ------
     ServerError : as `ensure_running`.
@@ -160,6 +171,11 @@ def is_own(home: Path, named: str) -> bool:
     """Return whether a DSN is the owner's socket of the server at `home`.
 
     `kgfeatures db env` exports that DSN; whoever uses it still wants the server started.
+
+    Parameters
+    ----------
+    home : the folder that $KGFEATURES_HOME names.
+    named : a DSN, as words or as a URL.
     """
     parts = parse_dsn(named)
     here = str(home_at(home).socket_directory)

@@ -57,6 +57,12 @@ def load(section: Section, manifest: Manifest, read_table: Callable[[str], pa.Ta
 def clean(section: Section, sheet: Sheet, manifest: Manifest) -> Loaded:
     """Return the cleaned rows of a section that is read, or of some of its rows.
 
+    Parameters
+    ----------
+    section : of the manifest.
+    sheet : its file, or some rows of it, read.
+    manifest : the one that the section stands in.
+
     Raises
     ------
     DataError, ManifestError : as `load`, for what the values are.

@@ -19,6 +19,11 @@ def expanded(where: Where, entry: Mapping) -> list[Mapping]:
 
     A file that is really called so is no pattern.
 
+    Parameters
+    ----------
+    where : file and place in it, for messages.
+    entry : a section as YAML has it; its `file` may be a pattern.
+
     Raises
     ------
     ManifestError : no file fits.

@@ -52,12 +52,24 @@ def language(tags: str) -> str:
 
 
 def word(text: str, tags: str) -> str:
-    """Return a text of the interface in the language asked for; one that is unknown as it is."""
+    """Return a text of the interface in the language asked for; one that is unknown as it is.
+
+    Parameters
+    ----------
+    text : in English.
+    tags : languages as a browser or $KGFEATURES_LANG names them: "zh-CN", "en" ….
+    """
     return _words().get(text, text) if language(tags) == CHINESE else text
 
 
 def words(texts: Iterable[str], tags: str) -> dict[str, str]:
-    """Return each text of the interface with what stands for it in the language asked for."""
+    """Return each text of the interface with what stands for it in the language asked for.
+
+    Parameters
+    ----------
+    texts : in English.
+    tags : languages as a browser or $KGFEATURES_LANG names them: "zh-CN", "en" ….
+    """
     return {text: word(text, tags) for text in texts}
 
 
@@ -66,6 +78,11 @@ def sentence(text: str, tags: str) -> str:
 
     Of several that are joined by semicolons, such as PostgreSQL's message with our advice behind
     it, those that are known are translated.
+
+    Parameters
+    ----------
+    text : in English, whole.
+    tags : languages as a browser or $KGFEATURES_LANG names them: "zh-CN", "en" ….
     """
     if language(tags) == ENGLISH:
         return text

@@ -34,7 +34,14 @@ def publish(
     progress: Progress | None = None,
     force: bool = False,
 ) -> StepResult:
-    """Register the definitions, then fill the online tables; see `register` and `materialize`."""
+    """Register the definitions, then fill the online tables; see `register` and `materialize`.
+
+    Parameters
+    ----------
+    repository : whose definitions; None takes the one that is shipped.
+    progress : told of each view.
+    force : register and compare all again, also when nothing changed.
+    """
     place = repository or Repository()
     registered = register(database, place, progress=progress, force=force)
     filled = materialize(database, place, progress=progress, force=force)

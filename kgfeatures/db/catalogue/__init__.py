@@ -48,11 +48,22 @@ class Catalogue:
             return self._known
 
     def search(self, q: str = "", kind: str | None = None) -> list[Entry]:
-        """Return the entries that hold every word of `q`, best first."""
+        """Return the entries that hold every word of `q`, best first.
+
+        Parameters
+        ----------
+        q : words, in any order; "" finds everything.
+        kind : "feature_view", "table" …; None searches all.
+        """
         return search(self.entries(), q, kind)
 
     def get(self, kind: str, name: str) -> Entry:
         """Return one entry.
+
+        Parameters
+        ----------
+        kind : "feature_view", "table" ….
+        name : as an entry of this kind has it.
 
         Raises
         ------
@@ -64,7 +75,13 @@ class Catalogue:
         return names[name]
 
     def detail(self, kind: str, name: str) -> dict[str, Any]:
-        """Return an entry with columns, indexes, lineage, feature services and code."""
+        """Return an entry with columns, indexes, lineage, feature services and code.
+
+        Parameters
+        ----------
+        kind : "feature_view", "table" ….
+        name : as an entry of this kind has it.
+        """
         entry = self.get(kind, name)
         made = entry.shown() | {
             "schema_columns": [],
@@ -85,7 +102,14 @@ class Catalogue:
         return made
 
     def sample(self, kind: str, name: str, k: int = 50) -> str:
-        """Return the statement that shows `k` rows of an entry."""
+        """Return the statement that shows `k` rows of an entry.
+
+        Parameters
+        ----------
+        kind : "feature_view", "table" ….
+        name : as an entry of this kind has it.
+        k : rows at most.
+        """
         return composing.text_of(snippets.statement(self.get(kind, name), k))
 
     def completions(self) -> dict[str, Any]:

@@ -28,7 +28,14 @@ class Answer:
 def find_entities(
     conn: Connection[TupleRow], text: str, entity_type: str | None = None, k: int = 50
 ) -> Answer:
-    """Return entities whose key or label holds `text`: type, key, label, degree."""
+    """Return entities whose key or label holds `text`: type, key, label, degree.
+
+    Parameters
+    ----------
+    text : a part of a key or of a label.
+    entity_type : of this type alone; None of all.
+    k : entities at most.
+    """
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return _answer(
         conn,
@@ -45,6 +52,11 @@ def find_entities(
 
 def entity(conn: Connection[TupleRow], entity_type: str, key: str) -> dict[str, Any]:
     """Return type, key, label, degree of an entity, and "relations": its degree in each.
+
+    Parameters
+    ----------
+    entity_type : "product", "customer", "colour" ….
+    key : the shop's own.
 
     Raises
     ------
@@ -72,7 +84,16 @@ def neighbors(
     k: int = 50,
     known_at: str | None = None,
 ) -> Answer:
-    """Return what an entity is connected to; raises DatabaseError for what kg.neighbors refuses."""
+    """Return what an entity is connected to; raises DatabaseError for what kg.neighbors refuses.
+
+    Parameters
+    ----------
+    entity_type, key : of an entity that there is.
+    relation : its name; None takes all.
+    direction : "out" (the entity is the head), "in" (it is the tail) or "both".
+    k : neighbours at most.
+    known_at : what was known then; None is now.
+    """
     return _answer(
         conn,
         template(

@@ -23,13 +23,22 @@ def columns(conn: Connection[TupleRow], schema: str, table: str) -> list[dict[st
     """Return one dict per column: name, type, role, description, null rate, range, common values.
 
     Ranges and shares are those of the last analyze, of a sample; None where there was none.
+
+    Parameters
+    ----------
+    schema, table : of one table or view, as PostgreSQL calls it.
     """
     rows = queries.fetch(conn, "catalogue.columns", schema_name=schema, table_name=table)
     return [_column(conn, schema, table, row) for row in rows]
 
 
 def indexes(conn: Connection[TupleRow], schema: str, table: str) -> list[dict[str, Any]]:
-    """Return one dict per index: name, method, columns, whether it is valid."""
+    """Return one dict per index: name, method, columns, whether it is valid.
+
+    Parameters
+    ----------
+    schema, table : of one table, as PostgreSQL calls it.
+    """
     return queries.fetch(conn, "catalogue.indexes", schema_name=schema, table_name=table)
 
 
@@ -58,7 +67,13 @@ def _column(
 def norm(
     conn: Connection[TupleRow], schema: str, table: str, column: str
 ) -> dict[str, float] | None:
-    """Return the least, mean and greatest norm of a column's first vectors; None without any."""
+    """Return the least, mean and greatest norm of a column's first vectors; None without any.
+
+    Parameters
+    ----------
+    schema, table : of one table, as PostgreSQL calls it.
+    column : one of vectors.
+    """
     statement = composing.template(
         "catalogue.norms",
         table=name(schema, table),

@@ -52,7 +52,13 @@ def _training(view: Entry) -> str:
 
 
 def statement(entry: Entry, k: int = SHOWN) -> Statement:
-    """Return the statement that shows `k` rows of an entry: of the columns that may be read."""
+    """Return the statement that shows `k` rows of an entry: of the columns that may be read.
+
+    Parameters
+    ----------
+    entry : of the catalogue.
+    k : rows at most.
+    """
     if entry.kind == "relation":
         return template("catalogue.relation", relation=value(entry.name), k=value(k))
     if entry.kind == "entity_type":

@@ -37,7 +37,12 @@ WIDER = {
 
 
 def create(conn: Connection[TupleRow], table: Table, *, bare: bool = False) -> None:
-    """Make a table that does not exist yet; `bare` leaves key and indexes out, for a bulk load."""
+    """Make a table that does not exist yet; `bare` leaves key and indexes out, for a bulk load.
+
+    Parameters
+    ----------
+    bare : leave key and indexes out; `add_key` and `create_indexes` make them later.
+    """
     definitions = [
         *(_declared(key, required=True) for key in table.keys),
         *(_declared(column) for column in table.features),
@@ -77,6 +82,11 @@ def grant(conn: Connection[TupleRow], relation: sql.Identifier) -> None:
 
 def adapt(conn: Connection[TupleRow], found: Table, wanted: Table) -> list[str]:
     """Change a table into what it should be, and return what was done, one sentence each.
+
+    Parameters
+    ----------
+    found : the table as it is.
+    wanted : as its feature view says; of the same name.
 
     Raises
     ------
@@ -175,7 +185,12 @@ def _retype(conn: Connection[TupleRow], table: Table, old: Column, new: Column) 
 
 
 def is_wider(old: str, new: str) -> bool:
-    """Return whether every value of the type `old` is one of the type `new`."""
+    """Return whether every value of the type `old` is one of the type `new`.
+
+    Parameters
+    ----------
+    old, new : as PostgreSQL writes types: "integer", "vector(64)" ….
+    """
     if old.endswith("[]") and new.endswith("[]"):
         return is_wider(old[:-2], new[:-2])
     plain = old.partition("(")[0]

@@ -60,6 +60,11 @@ def search(conn: Connection[TupleRow], table: Table, asked: Search) -> list[Tupl
     Vectors come nearest first, words in falling rank (the share of a text's tokens that were
     asked for, in [0, 1]), both by rank and then by distance.
 
+    Parameters
+    ----------
+    table : one that is there.
+    asked : vector or words or both, conditions, and how many rows.
+
     Raises
     ------
     DataError : a vector of another width, a filter that cannot be.
@@ -82,7 +87,12 @@ def search(conn: Connection[TupleRow], table: Table, asked: Search) -> list[Tupl
 
 
 def tokens(conn: Connection[TupleRow], words: str) -> list[str]:
-    """Return the tokens of a text, as they are indexed, each once."""
+    """Return the tokens of a text, as they are indexed, each once.
+
+    Parameters
+    ----------
+    words : as somebody typed them.
+    """
     row = conn.execute("select online.tokens(%s)", [words]).fetchone()
     return list(dict.fromkeys(row[0])) if row else []
 

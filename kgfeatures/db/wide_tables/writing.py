@@ -134,6 +134,11 @@ def different(table: Table, given: list[Column], one: str, other: str) -> sql.Co
 def set_width(conn: Connection[TupleRow], table: Table, column: Column, dim: int) -> Table:
     """Give a vector column that had no width one, and its index; return the table as it is then.
 
+    Parameters
+    ----------
+    column : of type vector or halfvec without a width.
+    dim : numbers of a vector, 1 to 16000.
+
     Raises
     ------
     DataError : `dim` is no width of a vector, or the column holds vectors of another one.

@@ -16,6 +16,12 @@ from kgfeatures.errors import DataError
 def append(dsn: str, table: str, view: str, rows: pa.Table) -> int:
     """Append rows to the table behind a feature view, all or none, and return how many.
 
+    Parameters
+    ----------
+    table : as the view's source names it.
+    view : the feature view's name, for messages.
+    rows : the table's columns, in any order.
+
     Raises
     ------
     DataError : the columns are not the table's, or a value does not fit.
@@ -35,6 +41,13 @@ def append(dsn: str, table: str, view: str, rows: pa.Table) -> int:
 
 def save(dsn: str, table: str, rows: pa.Table, *, overwrite: bool, seconds: float | None) -> int:
     """Write rows to a table of their own, which readers see whole or not at all.
+
+    Parameters
+    ----------
+    table : "name" or "schema.name".
+    rows : of any columns that have a type in PostgreSQL.
+    overwrite : a table that is there is replaced.
+    seconds : no statement runs longer; None sets no limit.
 
     Raises
     ------
