@@ -30,6 +30,10 @@ declare
 begin
     select known.* into card from emb.model as known where known.model_id = activate.model_id;
     if card.model_id is null or card.alias <> activate.alias then
+        if not exists (select from emb.model as known where known.alias = activate.alias) then
+            -- Says which aliases there are.
+            perform emb.model_in_use(activate.alias);
+        end if;
         raise exception 'model % is no version of "%"', activate.model_id, activate.alias using
             errcode = '22023',
             hint = 'Its versions: ' || array(

@@ -58,6 +58,10 @@ set search_path = pg_catalog
 as $$
 #variable_conflict use_column
 begin
+    if basis.known_at is null then
+        raise exception 'known_at is null' using
+            errcode = '22004', hint = 'It is the moment until which purchases count; leave it out for now().';
+    end if;
     if exists (
         select from raw.interaction
         where

@@ -56,9 +56,14 @@ def test_versions_marks_the_one_in_use_and_activate_moves_it(run, db: Database) 
     assert f"* graph {old}" in " ".join(run("versions").split())
 
 
-def test_activate_refuses_an_unknown_version(run) -> None:
-    with pytest.raises(DatabaseError, match='model 1 is no version of "graph"'):
+def test_activate_refuses_an_unknown_version(run, db: Database) -> None:
+    model_id = publish(db, "only")
+    with pytest.raises(DatabaseError, match='model 1 is no version of "graph"') as caught:
         run("activate", "graph", "1")
+    assert str(model_id) in str(caught.value)
+    with pytest.raises(DatabaseError, match='no vectors are called "grahp"') as caught:
+        run("activate", "grahp", str(model_id))
+    assert "graph" in str(caught.value).replace("grahp", "")
 
 
 @pytest.mark.parametrize("command", [("graph", "--epochs", "1"), ("text", "builtin:chargram")])

@@ -284,6 +284,8 @@ def test_an_ignored_purchase_says_nothing_and_stays_bought(shop: Database):
             "rec.recommend('c0000', ignore => '{\"products\": [null]}')",
             "must be an array of product",
         ),
+        ("rec.recommend('c0000', known_at => null)", "known_at is null"),
+        ("rec.why('c0000', known_at => null)", "known_at is null"),
         ("rec.explain('c0000', 'p099')", 'no product "p099" was known'),
         ("rec.similar_products('p099', 3)", 'no product "p099" was known'),
         ("rec.similar_products('p001', -1)", "k is -1"),
