@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.lab_page import CELLS, open_lab
+from tests.browser.lab_page import CELLS, open_lab, wait_for_kernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -61,7 +61,7 @@ def test_every_step_is_done_by_keys(odd_lab: str, page: Page) -> None:
     page.wait_for_function(f"({CELLS})().some(cell => cell.includes('training_set(labels'))")
 
     # The notebook takes the focus once more when its kernel is there.
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    wait_for_kernel(page)
 
     choose(page, "New SQL console")
     expect(page.locator(".kgf-Sql .cm-content")).to_be_focused()
