@@ -24,6 +24,8 @@ _FOLDER = Path(__file__).parent / "zh_CN" / "LC_MESSAGES"
 _VALUE = re.compile(r"%(\d)")
 # How begins what is said of a rejected value.
 _REASONS = ("is ", "holds ")
+# How begins what a database refused: with the name of what it was asked.
+_QUERY = re.compile(r"[a-z_]+\.[a-z_]+: ")
 # What errors.nearest adds: the nearest name, and those that there are.
 _NEAREST = re.compile(r"(?P<said>.*?)(?:; did you mean '(?P<close>.*)'\?|\.) Known: (?P<known>.*)")
 
@@ -93,6 +95,9 @@ def sentence(text: str, tags: str) -> str:
 
 
 def _chinese(text: str) -> str:
+    query = _QUERY.match(text)
+    if query is not None:
+        return query[0] + _chinese(text[query.end() :])
     parts = text.split("; ")
     said: list[str] = []
     done = 0

@@ -148,6 +148,10 @@ def test_no_sentence_is_taken_for_another() -> None:
             "connection refused; the connection broke; the next call opens a new one",
             "connection refused；连接已断开；下一次调用会打开新的连接",
         ),
+        (
+            'embed.activate: model 1 is no version of "graph"; Its versions: {7}',
+            'embed.activate: 模型 1 不是 "graph" 的版本；它的版本：{7}',
+        ),
     ],
 )
 def test_sentences_are_known_by_their_shape(english, said) -> None:
