@@ -42,7 +42,7 @@ def read_splits(folder: Path) -> tuple[dict[str, IntArray], tuple[int, int]]:
     for ending, read in (("2id.txt", _numbers), (".txt", _names)):
         if (folder / f"train{ending}").is_file():
             files = {split: folder / f"{split}{ending}" for split in SPLITS}
-            splits, sizes = read(folder, {k: file for k, file in files.items() if file.is_file()})
+            splits, sizes = read({split: file for split, file in files.items() if file.is_file()})
             if len(splits["train"]) == 0:
                 raise DataError(f"{files['train']} holds no triples; there is nothing to learn")
             return {split: splits.get(split, splits["train"][:0]) for split in SPLITS}, sizes
@@ -61,9 +61,9 @@ def _lines(file: Path) -> list[tuple[int, str]]:
     return [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 
-def _numbers(folder: Path, files: dict[str, Path]) -> tuple[dict[str, IntArray], tuple[int, int]]:
+def _numbers(files: dict[str, Path]) -> tuple[dict[str, IntArray], tuple[int, int]]:
     splits = {split: _counted(file)[:, (0, 2, 1)] for split, file in files.items()}
-    limits = {kind: _size(folder / file) for kind, file in DICTIONARIES.items()}
+    limits = {kind: _size(files["train"].with_name(name)) for kind, name in DICTIONARIES.items()}
     for split, rows in splits.items():
         for column, part in enumerate(PARTS):
             last = (limits["relation" if part == "relation" else "entity"] or 2**63) - 1
@@ -126,10 +126,7 @@ def _closed(numbers: dict[str, IntArray], limit: int | None) -> tuple[dict[str, 
     return {split: np.searchsorted(known, rows) for split, rows in numbers.items()}, len(known)
 
 
-def _names(
-    folder: Path,  # noqa: ARG001  the other layout needs it
-    files: dict[str, Path],
-) -> tuple[dict[str, IntArray], tuple[int, int]]:
+def _names(files: dict[str, Path]) -> tuple[dict[str, IntArray], tuple[int, int]]:
     rows = {split: _named(file) for split, file in files.items()}
     cells = [row for part in rows.values() for row in part]
     heads, relations, tails = zip(*cells, strict=True) if cells else ((), (), ())
